@@ -1,0 +1,64 @@
+"""Upbit's live market data as callbacks: a stream that stays alive.
+
+::
+
+    from upbit_stream import UpbitStream
+
+    with UpbitStream() as stream:
+        stream.trade(["KRW-BTC", "KRW-ETH"], callback=print)
+        stream.run()
+"""
+
+from upbit_stream.config import OverflowPolicy, ReconnectPolicy, StreamConfig, WireFormat
+from upbit_stream.connection.causes import ErrorStrategy
+from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.delivery.channel import SubscriptionStats
+from upbit_stream.delivery.drops import Drop
+from upbit_stream.engine import StreamStats
+from upbit_stream.errors import (
+    AuthenticationError,
+    CallbackError,
+    ConnectionFailedError,
+    DecodingError,
+    InvalidCodeError,
+    RateLimitedError,
+    StreamClosedError,
+    SubscriptionError,
+    UpbitStreamError,
+)
+from upbit_stream.events import Candle, Event, Level, Orderbook, OrderbookUnit, Ticker, Trade
+from upbit_stream.stream import UpbitStream
+from upbit_stream.subscription import Subscription
+from upbit_stream.version import __version__
+
+__all__ = [
+    "AuthenticationError",
+    "CallbackError",
+    "Candle",
+    "ConnectionFailedError",
+    "ConnectionInfo",
+    "ConnectionState",
+    "DecodingError",
+    "Drop",
+    "ErrorStrategy",
+    "Event",
+    "InvalidCodeError",
+    "Level",
+    "Orderbook",
+    "OrderbookUnit",
+    "OverflowPolicy",
+    "RateLimitedError",
+    "ReconnectPolicy",
+    "StreamClosedError",
+    "StreamConfig",
+    "StreamStats",
+    "Subscription",
+    "SubscriptionError",
+    "SubscriptionStats",
+    "Ticker",
+    "Trade",
+    "UpbitStream",
+    "UpbitStreamError",
+    "WireFormat",
+    "__version__",
+]

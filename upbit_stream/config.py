@@ -1,0 +1,214 @@
+"""Every setting, in one place, checked when it is made."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from ssl import SSLContext
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from upbit_stream.protocol.endpoints import Region, rest_url_beside
+
+__all__ = ["OverflowPolicy", "ReconnectPolicy", "StreamConfig", "WireFormat"]
+
+URL_VARIABLE = "UPBIT_STREAM_URL"
+REST_URL_VARIABLE = "UPBIT_REST_URL"
+
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+class WireFormat(str, Enum):
+    """How the exchange writes its frames. The events are the same in all four."""
+
+    DEFAULT = "DEFAULT"
+    #: Short keys: about half the bytes.
+    SIMPLE = "SIMPLE"
+    JSON_LIST = "JSON_LIST"
+    SIMPLE_LIST = "SIMPLE_LIST"
+
+    @property
+    def short_keys(self) -> bool:
+        """Whether the keys are the short ones (``tp`` for ``trade_price``)."""
+        return self in (WireFormat.SIMPLE, WireFormat.SIMPLE_LIST)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether each frame is a JSON array of messages."""
+        return self in (WireFormat.JSON_LIST, WireFormat.SIMPLE_LIST)
+
+
+class OverflowPolicy(str, Enum):
+    """What a subscription does with an event when its queue is full.
+
+    Every event that is dropped is counted in ``stats.dropped`` and told to ``on_drop``.
+    """
+
+    DROP_OLDEST = "drop_oldest"
+    DROP_NEWEST = "drop_newest"
+    #: Keep only the newest event of each code: for those who need the state, not the history.
+    #: The queue's size does not matter, there is at most one event a code.
+    LATEST = "latest"
+    #: Drop nothing, read no further until there is room. Such a subscription gets a connection
+    #: of its own, so that it holds up nobody else; an exchange that is kept waiting too long
+    #: may close it.
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconnectPolicy:
+    """How long to wait before connecting again. All times are seconds.
+
+    The delay before attempt *n* (0, 1, 2 …) is
+    ``min(base * factor**n, cap) * uniform(1 - jitter, 1 + jitter)``.
+    """
+
+    base: float = 0.1
+    factor: float = 2.0
+    cap: float = 5.0
+    jitter: float = 0.1
+    #: A connection that is lost sooner than this after it was made waits for the rest of it
+    #: first, so that a server which drops everyone is not hammered.
+    min_interval: float = 5.0
+    #: Attempts in a row before giving up; None: never give up.
+    max_attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_number("base", self.base, above=0)
+        _require_number("factor", self.factor, at_least=1)
+        _require_number("cap", self.cap, above=0)
+        _require_number("jitter", self.jitter, at_least=0)
+        if self.jitter > 1:
+            raise ValueError(f"jitter={self.jitter!r}: a fraction of the delay, from 0 to 1")
+        _require_number("min_interval", self.min_interval, at_least=0)
+        if self.max_attempts is not None:
+            _require_whole("max_attempts", self.max_attempts)
+
+    def delay(self, attempt: int, spread: float) -> float:
+        """The delay before ``attempt`` (from 0); ``spread`` is from -1 to 1, drawn at random."""
+        # The exponent is capped because a night of attempts would overflow a float.
+        grown = self.base * self.factor ** min(attempt, 64)
+        return min(grown, self.cap) * (1 + self.jitter * spread)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig:
+    """The settings of a stream. Immutable; ``dataclasses.replace`` makes a changed copy.
+
+    Raises ``ValueError`` (``TypeError`` for a wrong type) at once, naming the setting, for
+    whatever cannot work.
+    """
+
+    #: Base of the public endpoint, for example ``ws://127.0.0.1:1234/websocket/v1``; the
+    #: private and info endpoints are below it. None: the environment variable
+    #: ``UPBIT_STREAM_URL``, else the region's own.
+    url: str | None = None
+    #: Base of the REST interface (``http://127.0.0.1:1234/v1``). None: the environment variable
+    #: ``UPBIT_REST_URL``, else the host of ``url`` when one is given, else the region's own.
+    rest_url: str | None = None
+    wire_format: WireFormat | Literal["DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"] = (
+        WireFormat.SIMPLE
+    )
+    #: ``"float"``, or ``"decimal"`` for :class:`decimal.Decimal` with every digit of the wire.
+    numbers: Literal["float", "decimal"] = "float"
+    #: Seconds between keep-alive pings, and how long a pong may take before the connection is
+    #: taken for dead. Upbit drops a connection that is idle for 60 s.
+    ping_interval: float = 15.0
+    ping_timeout: float = 10.0
+    #: Seconds for DNS, TCP, TLS and the upgrade together.
+    connect_timeout: float = 10.0
+    reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
+    #: Events that a subscription's queue holds; what happens beyond is the policy's matter.
+    queue_size: int = 100_000
+    overflow: OverflowPolicy | Literal["drop_oldest", "drop_newest", "latest", "block"] = (
+        OverflowPolicy.DROP_OLDEST
+    )
+    #: TLS settings for ``wss://`` (a private certificate authority, client certificates);
+    #: None: the system's certificates, verified.
+    ssl_context: SSLContext | None = field(default=None, repr=False)
+    #: Bytes; a longer message ends the connection with close code 1009.
+    max_message_size: int = 16 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        _require_url("url", self.url, ("ws", "wss"))
+        _require_url("rest_url", self.rest_url, ("http", "https"))
+        object.__setattr__(
+            self, "wire_format", choose("wire_format", self.wire_format, WireFormat)
+        )
+        if self.numbers not in ("float", "decimal"):
+            raise ValueError(f'numbers={self.numbers!r}: choose "float" or "decimal"')
+        _require_number("ping_interval", self.ping_interval, above=0)
+        _require_number("ping_timeout", self.ping_timeout, above=0)
+        _require_number("connect_timeout", self.connect_timeout, above=0)
+        if not isinstance(self.reconnect, ReconnectPolicy):
+            raise TypeError(f"reconnect={self.reconnect!r}: a ReconnectPolicy is needed")
+        require_queue_size(self.queue_size)
+        object.__setattr__(self, "overflow", choose("overflow", self.overflow, OverflowPolicy))
+        if self.ssl_context is not None and not isinstance(self.ssl_context, SSLContext):
+            raise TypeError(f"ssl_context={self.ssl_context!r}: an ssl.SSLContext is needed")
+        _require_whole("max_message_size", self.max_message_size)
+
+    def resolve(
+        self, region: Region, environ: Mapping[str, str] | None = None
+    ) -> tuple[str, str]:
+        """The WebSocket base and the REST base that this configuration means for ``region``.
+
+        REST follows the host of the WebSocket whenever only that was given, so that a test
+        against a local server never asks the real exchange.
+        """
+        environ = os.environ if environ is None else environ
+        url = self.url or environ.get(URL_VARIABLE) or None
+        rest_url = self.rest_url or environ.get(REST_URL_VARIABLE) or None
+        _require_url(URL_VARIABLE, url, ("ws", "wss"))
+        _require_url(REST_URL_VARIABLE, rest_url, ("http", "https"))
+        if rest_url is None:
+            rest_url = region.rest_url if url is None else rest_url_beside(url)
+        return (url or region.url).rstrip("/"), rest_url.rstrip("/")
+
+
+def choose(name: str, value: object, choices: type[_Choice]) -> _Choice:
+    """``value`` (a member or its value) as a member of ``choices``; ``ValueError`` otherwise."""
+    try:
+        return choices(value)
+    except ValueError:
+        known = ", ".join(repr(choice.value) for choice in choices)
+        raise ValueError(f"{name}={value!r}: choose one of {known}") from None
+
+
+def require_queue_size(value: Any) -> None:
+    """Refuse what cannot be a queue's size."""
+    _require_whole("queue_size", value)
+
+
+def _require_whole(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}={value!r}: a whole number is needed")
+    if value < 1:
+        raise ValueError(f"{name}={value!r}: must be 1 or more")
+
+
+def _require_number(
+    name: str, value: Any, *, above: float | None = None, at_least: float | None = None
+) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}={value!r}: a number is needed")
+    if not math.isfinite(value):
+        raise ValueError(f"{name}={value!r}: must be finite")
+    if above is not None and not value > above:
+        raise ValueError(f"{name}={value!r}: must be more than {above:g}")
+    if at_least is not None and not value >= at_least:
+        raise ValueError(f"{name}={value!r}: must be {at_least:g} or more")
+
+
+def _require_url(name: str, value: Any, schemes: tuple[str, ...]) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise TypeError(f"{name}={value!r}: a string is needed")
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not parts.hostname:
+        wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"{name}={value!r}: a URL that starts with {wanted} is needed")

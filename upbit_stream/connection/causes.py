@@ -1,0 +1,167 @@
+"""What each way of losing a connection means: try at once, try after a while, or never again."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import Enum
+
+import websocket
+
+from upbit_stream.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    RateLimitedError,
+    SubscriptionError,
+    UpbitStreamError,
+)
+from upbit_stream.protocol.decoding import ServerError
+from upbit_stream.protocol.limits import stated_wait
+from upbit_stream.transport import ConnectionClosed
+
+__all__ = ["ConnectTimeout", "ErrorStrategy", "PongOverdue", "ServerRefused", "Verdict", "judge"]
+
+
+class ErrorStrategy(str, Enum):
+    """What to do about a lost connection."""
+
+    RETRY_IMMEDIATELY = "retry_immediately"
+    RETRY_WITH_BACKOFF = "retry_with_backoff"
+    NO_RETRY = "no_retry"
+
+
+_AT_ONCE = ErrorStrategy.RETRY_IMMEDIATELY
+_BACKOFF = ErrorStrategy.RETRY_WITH_BACKOFF
+_NEVER = ErrorStrategy.NO_RETRY
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A loss, judged."""
+
+    strategy: ErrorStrategy
+    #: What happened, for the log and for people.
+    cause: str
+    #: What is raised when there is no further attempt.
+    error: UpbitStreamError
+    #: Seconds that the exchange told us to wait; 0 when it told none.
+    wait_at_least: float = 0.0
+
+
+class ConnectTimeout(Exception):
+    """DNS, TCP, TLS and the upgrade together took longer than ``connect_timeout``."""
+
+
+class PongOverdue(Exception):
+    """A ping stayed without its pong for longer than ``ping_timeout``: half-open."""
+
+
+class ServerRefused(Exception):
+    """The server sent an error frame; it closes the connection right after."""
+
+    def __init__(self, error: ServerError) -> None:
+        super().__init__(f"{error.name}: {error.message}")
+        self.error = error
+
+
+# Close codes that say "not you, me, and it is over already". Others mean that the server is in
+# trouble (1011, 1013) or dislikes something about us, and get some distance.
+_CLOSED_IN_PASSING = frozenset({1000, 1001, 1005, 1006, 1012})
+
+_AUTHENTICATION_STATUS = frozenset({401, 403})
+_LIMIT_STATUS = frozenset({418, 429})
+
+
+def judge(error: BaseException) -> Verdict:
+    """The verdict on ``error``, which ended a connection or an attempt to make one."""
+    if isinstance(error, ServerRefused):
+        return _judge_refusal(error)
+    if isinstance(error, ConnectionClosed):
+        return _judge_close(error)
+    if isinstance(error, websocket.WebSocketBadStatusException):
+        return _judge_status(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _failed(
+            _NEVER,
+            f"the server's certificate was not accepted ({error.verify_message})",
+            error,
+            "check the clock, the proxy and the certificate store, or give "
+            "StreamConfig(ssl_context=…) for a private certificate authority",
+        )
+    if isinstance(error, PongOverdue):
+        return _failed(_AT_ONCE, f"the connection is half-open ({error})", error)
+    if isinstance(error, (websocket.WebSocketAddressException, socket.gaierror)):
+        return _failed(_BACKOFF, f"the host name could not be resolved ({error})", error)
+    if isinstance(error, ConnectionRefusedError):
+        return _failed(_BACKOFF, "the connection was refused", error)
+    timed_out = (ConnectTimeout, TimeoutError, websocket.WebSocketTimeoutException)
+    if isinstance(error, timed_out):
+        return _failed(_AT_ONCE, f"timed out ({error})", error)
+    # websocket-client's word for an end of the stream in the middle of the handshake.
+    lost = (ConnectionError, websocket.WebSocketConnectionClosedException)
+    if isinstance(error, lost):
+        return _failed(_AT_ONCE, f"the connection was lost ({error})", error)
+    return _failed(_BACKOFF, f"{type(error).__name__}: {error}", error)
+
+
+def _failed(
+    strategy: ErrorStrategy, cause: str, error: BaseException, advice: str = ""
+) -> Verdict:
+    told = ConnectionFailedError(f"{cause}; {advice}" if advice else cause)
+    told.__cause__ = error
+    return Verdict(strategy, cause, told)
+
+
+def _judge_close(error: ConnectionClosed) -> Verdict:
+    if error.local:
+        return _failed(_BACKOFF, f"the server broke the WebSocket protocol ({error})", error)
+    strategy = _AT_ONCE if error.code in _CLOSED_IN_PASSING else _BACKOFF
+    if error.code == 1006:
+        reason = error.__cause__ or "no close frame"
+        return _failed(strategy, f"the connection dropped (1006, {reason})", error)
+    reason = f", {error.reason}" if error.reason else ""
+    return _failed(strategy, f"the server closed the connection ({error.code}{reason})", error)
+
+
+def _judge_status(error: websocket.WebSocketBadStatusException) -> Verdict:
+    status = error.status_code
+    cause = f"the upgrade was answered with HTTP {status}"
+    if status in _AUTHENTICATION_STATUS:
+        refused = AuthenticationError(
+            f"{cause}: the keys were not accepted; check that they are right, not expired, and "
+            "allowed from this IP address"
+        )
+        refused.__cause__ = error
+        return Verdict(_NEVER, cause, refused)
+    if status in _LIMIT_STATUS:
+        wait = stated_wait(error.resp_headers or {}, error.resp_body or b"")
+        limited = RateLimitedError(
+            f"{cause}: too many handshakes from this address; another program may be "
+            "connecting, too",
+            retry_after=wait or None,
+        )
+        limited.__cause__ = error
+        return Verdict(_BACKOFF, cause, limited, wait_at_least=wait)
+    if 500 <= status < 600:
+        return _failed(_BACKOFF, cause, error)
+    return _failed(
+        _NEVER, cause, error, "check the URL: this is not where the exchange serves WebSockets"
+    )
+
+
+def _judge_refusal(error: ServerRefused) -> Verdict:
+    name, message = error.error.name, error.error.message
+    cause = f"the server refused: {name} ({message})"
+    told: UpbitStreamError
+    if name == "INVALID_AUTH":
+        told = AuthenticationError(f"{cause}; check the keys")
+        strategy = _NEVER
+    elif name == "TOO_MANY_REQUEST":
+        told = RateLimitedError(cause)
+        strategy = _BACKOFF
+    else:
+        told = SubscriptionError(cause, name=name)
+        strategy = _NEVER
+    told.__cause__ = error
+    return Verdict(strategy, cause, told)

@@ -1,0 +1,314 @@
+"""A connection through its whole life: made, lost, made again, closed."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+import websocket
+
+from upbit_stream.config import StreamConfig
+from upbit_stream.connection.causes import (
+    ConnectTimeout,
+    ErrorStrategy,
+    PongOverdue,
+    ServerRefused,
+    Verdict,
+    judge,
+)
+from upbit_stream.connection.limiter import connect_limiter
+from upbit_stream.connection.opening import Opening
+from upbit_stream.connection.retry import delay_after_loss, retrying
+from upbit_stream.connection.router import Router
+from upbit_stream.connection.session import Session, Traffic
+from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.connection.waker import Waker
+from upbit_stream.connection.wishes import Wishes
+from upbit_stream.errors import ConnectionFailedError, DecodingError, UpbitStreamError
+from upbit_stream.protocol.decoding import Message, ServerError, Undecodable, UnknownType
+from upbit_stream.transport import BulkWebSocket, ConnectionClosed, open_websocket
+from upbit_stream.workers import Worker, numbered
+
+__all__ = ["Connection", "ConnectionObserver"]
+
+_log = logging.getLogger("upbit_stream")
+
+# Seconds that the server gets to answer our close frame.
+_CLOSE_HANDSHAKE = 0.5
+
+# Seconds between two logged lines about frames that cannot be decoded.
+_LOG_EVERY = 1.0
+
+# What may end a socket in the ordinary course of the world. Anything else is a bug of ours: it
+# is logged with its traceback, and the connection is made anew all the same.
+_EXPECTED = (
+    ConnectionClosed,
+    PongOverdue,
+    ServerRefused,
+    OSError,
+    websocket.WebSocketException,
+)
+
+
+class ConnectionObserver(Protocol):
+    """Who is told. Called on the I/O thread; must return soon."""
+
+    def connection_changed(self, connection: Connection) -> None:
+        """``connection.state`` is another one now."""
+
+    def connection_error(self, error: UpbitStreamError) -> None:
+        """Something went wrong that does not end the connection."""
+
+
+class _Closing(Exception):
+    """The connection is to be closed: leave whatever is being waited for."""
+
+
+class Connection:
+    """One physical connection, with its I/O thread.
+
+    Any thread may call the public methods. All that is not public belongs to the I/O thread.
+    """
+
+    def __init__(
+        self, endpoint_name: str, url: str, config: StreamConfig, observer: ConnectionObserver
+    ) -> None:
+        self.name = numbered(endpoint_name)
+        self.url = url
+        #: What is to be carried. Any thread may change it.
+        self.wishes = Wishes(self._wake)
+        self._config = config
+        self._observer = observer
+        self._waker = Waker()
+        self._worker = Worker(f"upbit-io-{self.name}", self._run)
+        # Attempts that were abandoned and may still hang in a system call.
+        self._stragglers: tuple[Worker, ...] = ()
+        # Written by the I/O thread alone, read by anyone.
+        self._state = ConnectionState.CONNECTING
+        self._error: UpbitStreamError | None = None
+        self._reconnects = 0
+        self._connected_at: float | None = None
+        self._traffic = Traffic()
+        # The I/O thread's own.
+        self._router = Router(when_room=self._wake)
+        self._unknown_types: set[str] = set()
+        self._undecodable_logged_at = float("-inf")
+
+    # For any thread.
+
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection stands."""
+        return self._state
+
+    @property
+    def error(self) -> UpbitStreamError | None:
+        """What ended it for good, in state ``ERROR``."""
+        return self._error
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """The connection at this moment."""
+        since = self._connected_at
+        return ConnectionInfo(
+            name=self.name,
+            url=self.url,
+            state=self._state,
+            ping_latency=self._traffic.ping_latency,
+            reconnects=self._reconnects,
+            messages=self._traffic.messages,
+            bytes=self._traffic.bytes,
+            undecodable=self._traffic.undecodable,
+            connected_since=None
+            if since is None
+            else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
+        )
+
+    def start(self) -> None:
+        """Start the I/O thread, which connects; once."""
+        self._worker.start()
+
+    def close(self) -> None:
+        """Have the connection closed; returns at once. Safe in a finalizer."""
+        self.wishes.close()
+
+    def join(self, deadline: float) -> bool:
+        """Wait until the threads have ended; whether they did by ``deadline``."""
+        ended = self._worker.join(deadline)
+        return all([worker.join(deadline) for worker in self._stragglers]) and ended
+
+    @property
+    def alive(self) -> bool:
+        """Whether a thread of the connection runs."""
+        return self._worker.alive or any(worker.alive for worker in self._stragglers)
+
+    @property
+    def is_current_thread(self) -> bool:
+        """Whether the caller is the I/O thread."""
+        return self._worker.is_current
+
+    def _wake(self) -> None:
+        self._waker.wake()
+
+    # The I/O thread.
+
+    def _run(self) -> None:
+        try:
+            self._live()
+        except _Closing:
+            pass
+        except Exception as error:
+            self._fail(error)
+            return
+        finally:
+            self._connected_at = None
+            self._waker.close()
+        self._enter(ConnectionState.DISCONNECTED)
+
+    def _live(self) -> None:
+        """Connect, serve, and again after each loss; returns when the connection was closed."""
+        attempts_before = 0
+        while True:
+            opened = self._connect(attempts_before)
+            self._connected_at = connected_at = time.monotonic()
+            self._enter(ConnectionState.CONNECTED)
+            session = Session(
+                opened,
+                config=self._config,
+                waker=self._waker,
+                wishes=self.wishes,
+                router=self._router,
+                traffic=self._traffic,
+                on_messages=self._on_messages,
+            )
+            try:
+                session.run()
+            except Exception as error:
+                opened.shutdown()
+                self._connected_at = None
+                if not isinstance(error, _EXPECTED):
+                    _log.exception("%s: a bug ended the socket; it is made anew", self.name)
+                attempts_before = self._recover(error, time.monotonic() - connected_at)
+            else:
+                self._enter(ConnectionState.DISCONNECTING)
+                session.close(time.monotonic() + _CLOSE_HANDSHAKE)
+                return
+
+    def _recover(self, error: Exception, uptime: float) -> int:
+        """Wait as the loss demands; how many delays of the outage that were. Raises ``error``
+        when there is no way back.
+        """
+        if self.wishes.closing:
+            raise _Closing
+        verdict = judge(error)
+        if verdict.strategy is ErrorStrategy.NO_RETRY:
+            raise error
+        # A first loss is healed at once, however young the connection was.
+        since_reconnect = uptime if self._reconnects else math.inf
+        delay = delay_after_loss(self._config.reconnect, verdict, since_reconnect)
+        self._reconnects += 1
+        self._router.reset()
+        _log.warning("%s: %s; connecting again in %.1f s", self.name, verdict.cause, delay)
+        self._enter(ConnectionState.RECONNECTING)
+        self._sleep(delay)
+        return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
+
+    def _connect(self, attempts_before: int) -> BulkWebSocket:
+        retrier = retrying(
+            self._config.reconnect,
+            sleep=self._sleep,
+            tell=self._attempt_failed,
+            attempts_before=attempts_before,
+        )
+        return retrier(self._attempt)
+
+    def _attempt(self) -> BulkWebSocket:
+        limiter = connect_limiter(self.url)
+        while (wait := limiter.take()) > 0:
+            self._sleep(wait)
+        if self.wishes.closing:
+            raise _Closing
+        opening = Opening(numbered(f"upbit-connect-{self.name}"), self._open, self._wake)
+        self._stragglers = (*(one for one in self._stragglers if one.alive), opening.worker)
+        opening.worker.start()
+        deadline = time.monotonic() + self._config.connect_timeout
+        while not opening.done:
+            self._waker.wait(deadline - time.monotonic())
+            if self.wishes.closing:
+                opening.abandon()
+                raise _Closing
+            if not opening.done and time.monotonic() >= deadline:
+                opening.abandon()
+                raise ConnectTimeout(f"no connection within {self._config.connect_timeout:g} s")
+        return opening.result()
+
+    def _open(self, on_created: Callable[[BulkWebSocket], None]) -> BulkWebSocket:
+        return open_websocket(
+            self.url,
+            timeout=self._config.connect_timeout,
+            ssl_context=self._config.ssl_context,
+            max_message_size=self._config.max_message_size,
+            on_created=on_created,
+        )
+
+    def _attempt_failed(self, verdict: Verdict, delay: float) -> None:
+        _log.warning("%s: %s; trying again in %.1f s", self.name, verdict.cause, delay)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait; raises :class:`_Closing` as soon as the connection is to be closed."""
+        until = time.monotonic() + seconds
+        while not self.wishes.closing:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._waker.wait(left)
+        raise _Closing
+
+    def _fail(self, error: Exception) -> None:
+        """The end that no attempt can heal: everyone who waits for data learns why."""
+        verdict = judge(error)
+        if verdict.strategy is ErrorStrategy.NO_RETRY:
+            self._error = verdict.error
+        else:
+            self._error = ConnectionFailedError(
+                f"gave up after {self._config.reconnect.max_attempts} attempts; the last one: "
+                f"{verdict.cause}"
+            )
+            self._error.__cause__ = error
+        _log.error("%s: %s; this connection has ended for good", self.name, self._error)
+        for channel in self.wishes.channels:
+            channel.end(self._error)
+        self._observer.connection_error(self._error)
+        self._enter(ConnectionState.ERROR)
+
+    def _enter(self, state: ConnectionState) -> None:
+        if state is not self._state:
+            self._state = state
+            _log.info("%s: %s", self.name, state.value)
+            self._observer.connection_changed(self)
+
+    def _on_messages(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if isinstance(message, ServerError):
+                raise ServerRefused(message)
+            if isinstance(message, Undecodable):
+                self._tell_undecodable(message.error)
+            elif isinstance(message, UnknownType) and message.type not in self._unknown_types:
+                self._unknown_types.add(message.type)
+                self._observer.connection_error(
+                    DecodingError(
+                        f"the exchange sends messages of a type that this version does not "
+                        f"know: {message.type!r}; they are ignored"
+                    )
+                )
+
+    def _tell_undecodable(self, error: DecodingError) -> None:
+        now = time.monotonic()
+        if now - self._undecodable_logged_at >= _LOG_EVERY:
+            self._undecodable_logged_at = now
+            _log.warning("%s: %s", self.name, error)
+        self._observer.connection_error(error)

@@ -1,0 +1,55 @@
+"""Counting before sending: Upbit tells nobody what is left, it bans."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from upbit_stream.protocol.limits import CONNECTS, RateLimit
+
+__all__ = ["RateLimiter", "connect_limiter"]
+
+# What was sent evenly may arrive in a bunch. A window counts as longer by this much, in seconds.
+_SLACK = 0.1
+
+
+class RateLimiter:
+    """Keeps several limits at once; any thread may ask."""
+
+    def __init__(self, limits: Sequence[RateLimit]) -> None:
+        self._limits = tuple(limits)
+        # Guards _taken: the moments of the last permissions, oldest first.
+        self._lock = threading.Lock()
+        self._taken: deque[float] = deque(maxlen=max(limit.count for limit in limits))
+
+    def take(self) -> float:
+        """Take a permission: 0 when it was given, else the seconds until it may be (and then it
+        has to be asked for again).
+        """
+        with self._lock:
+            now = time.monotonic()
+            wait = max(self._wait(limit, now) for limit in self._limits)
+            if wait <= 0:
+                self._taken.append(now)
+                return 0.0
+            return wait
+
+    def _wait(self, limit: RateLimit, now: float) -> float:
+        if len(self._taken) < limit.count:
+            return 0.0
+        return self._taken[-limit.count] + limit.seconds + _SLACK - now
+
+
+# One limiter for each host, for the whole process: the exchange counts by IP address.
+_connects: dict[str, RateLimiter] = {}
+_connects_lock = threading.Lock()
+
+
+def connect_limiter(url: str) -> RateLimiter:
+    """The limiter for handshakes with the host of ``url``."""
+    host = urlsplit(url).netloc
+    with _connects_lock:
+        return _connects.setdefault(host, RateLimiter(CONNECTS))

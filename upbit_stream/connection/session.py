@@ -1,0 +1,179 @@
+"""The life of one socket: reading, routing, asking, keeping alive. Runs on the I/O thread."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from upbit_stream.config import StreamConfig, WireFormat
+from upbit_stream.connection.causes import PongOverdue
+from upbit_stream.connection.keepalive import KeepAlive
+from upbit_stream.connection.limiter import RateLimiter
+from upbit_stream.connection.router import Router
+from upbit_stream.connection.schedule import RequestSchedule
+from upbit_stream.connection.waker import Waker
+from upbit_stream.connection.wishes import Wishes
+from upbit_stream.protocol.decoding import Decoder, Message, Undecodable
+from upbit_stream.protocol.limits import REQUESTS
+from upbit_stream.protocol.requests import union, write_request
+from upbit_stream.transport import BulkWebSocket, ConnectionClosed
+
+__all__ = ["Session", "Traffic"]
+
+# Seconds between the looks at what needs no hurry.
+_HOUSEKEEPING = 1.0
+
+
+@dataclass
+class Traffic:
+    """What went over a connection's sockets. Written by the I/O thread alone, read by anyone."""
+
+    messages: int = 0
+    bytes: int = 0
+    undecodable: int = 0
+    #: Milliseconds; None before the first pong.
+    ping_latency: float | None = None
+
+
+class Session:
+    """One open socket, from the upgrade to its end.
+
+    ``on_messages`` is given what is no event; what it raises ends the session.
+    """
+
+    def __init__(
+        self,
+        websocket: BulkWebSocket,
+        *,
+        config: StreamConfig,
+        waker: Waker,
+        wishes: Wishes,
+        router: Router,
+        traffic: Traffic,
+        on_messages: Callable[[Sequence[Message]], None],
+    ) -> None:
+        now = time.monotonic()
+        self._websocket = websocket
+        self._waker = waker
+        self._wishes = wishes
+        self._router = router
+        self._traffic = traffic
+        self._on_messages = on_messages
+        self._wire_format = WireFormat(config.wire_format)
+        self._decode_all = Decoder(self._wire_format, config.numbers).decode_all
+        self._keepalive = KeepAlive(config.ping_interval, config.ping_timeout, now)
+        self._ping_timeout = config.ping_timeout
+        self._schedule = RequestSchedule(RateLimiter(REQUESTS))
+        self._version = -1
+        self._housekeeping_at = now + _HOUSEKEEPING
+        # Some channel has no room (policy "block"): nothing is read until it has.
+        self._held_up = False
+
+    def run(self) -> None:
+        """Serve until the wishes say that the connection is to be closed.
+
+        Raises what ended the socket otherwise: :class:`~upbit_stream.transport.ConnectionClosed`,
+        :class:`~upbit_stream.connection.causes.PongOverdue`, ``OSError``, or what
+        ``on_messages`` raised.
+        """
+        self._waker.watch(self._websocket.sock)
+        try:
+            while not self._wishes.closing:
+                if self._wishes.version != self._version:
+                    self._adopt()
+                now = time.monotonic()
+                self._ask(now)
+                self._ping(now)
+                self._keep_house(now)
+                readable = self._waker.wait(self._patience(now)) or self._websocket.pending
+                if self._held_up:
+                    self._try_again()
+                elif readable:
+                    self._receive()
+                else:
+                    self._check_pong()
+        finally:
+            self._waker.watch(None)
+
+    def close(self, deadline: float) -> None:
+        """Send the close frame and wait for the server's until ``deadline``; then free the
+        socket. Raises nothing.
+        """
+        try:
+            self._waker.watch(self._websocket.sock)
+            self._websocket.start_close()
+            while (left := deadline - time.monotonic()) > 0:
+                if self._waker.wait(left) or self._websocket.pending:
+                    self._websocket.receive()
+        except (ConnectionClosed, OSError):
+            pass
+        finally:
+            self._waker.watch(None)
+            self._websocket.shutdown()
+
+    def _patience(self, now: float) -> float:
+        if self._websocket.pending and not self._held_up:
+            return 0.0
+        due = min(self._schedule.due_in(now), self._housekeeping_at - now)
+        return due if self._held_up else min(due, self._keepalive.due_in(now))
+
+    def _adopt(self) -> None:
+        """Take over what is wanted now."""
+        self._version, channels = self._wishes.fetch()
+        again = self._router.update(channels)
+        requests = union(channel.demand for channel in channels)
+        self._schedule.want(requests, again=again, now=time.monotonic())
+
+    def _ask(self, now: float) -> None:
+        requests = self._schedule.take(now)
+        if requests is not None:
+            ticket = str(uuid.uuid4())
+            text = write_request(requests, ticket=ticket, wire_format=self._wire_format)
+            self._websocket.send_text(text)
+            self._router.requested()
+
+    def _ping(self, now: float) -> None:
+        # While held up the pong could not be read, but the ping still keeps the server content.
+        payload = self._keepalive.ping(now)
+        if payload is not None:
+            self._websocket.ping(payload)
+
+    def _check_pong(self) -> None:
+        # Only when there was nothing to read: with a backlog the pong may be behind it.
+        if self._keepalive.overdue(time.monotonic()):
+            raise PongOverdue(f"no pong within {self._ping_timeout:g} s")
+
+    def _receive(self) -> None:
+        payloads = self._websocket.receive()
+        for payload, at in self._websocket.take_pongs():
+            round_trip = self._keepalive.pong(payload, at)
+            if round_trip is not None:
+                self._traffic.ping_latency = round_trip * 1000
+        if not payloads:
+            return
+        self._traffic.messages += len(payloads)
+        self._traffic.bytes += sum(map(len, payloads))
+        messages = self._router.route(self._decode_all(payloads))
+        self._deliver()
+        if messages:
+            self._traffic.undecodable += sum(isinstance(one, Undecodable) for one in messages)
+            self._on_messages(messages)
+
+    def _deliver(self) -> None:
+        if not self._router.hand_over():
+            self._held_up = True
+            self._waker.watch(None)
+
+    def _try_again(self) -> None:
+        if self._router.hand_over():
+            self._held_up = False
+            self._waker.watch(self._websocket.sock)
+            self._keepalive.excuse(time.monotonic())
+
+    def _keep_house(self, now: float) -> None:
+        if now >= self._housekeeping_at:
+            self._housekeeping_at = now + _HOUSEKEEPING
+            self._router.lose_patience()
+            self._router.tell_drops()

@@ -1,0 +1,62 @@
+"""How other threads wake an I/O thread that waits for its socket."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from contextlib import suppress
+
+__all__ = ["Waker"]
+
+
+class Waker:
+    """A selector that any thread can wake.
+
+    Everything but :meth:`wake` belongs to the I/O thread. ``wake`` takes no lock and never
+    blocks, so it may be called from a finalizer.
+    """
+
+    def __init__(self) -> None:
+        # A pair of sockets, not a pipe: on Windows only sockets can be selected.
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._reader, selectors.EVENT_READ)
+        self._watched: socket.socket | None = None
+
+    def wake(self) -> None:
+        """End the present :meth:`wait`, or the next one."""
+        # BlockingIOError: enough wake-ups are under way. OSError: already closed.
+        with suppress(OSError):
+            self._writer.send(b"\0")
+
+    def watch(self, sock: socket.socket | None) -> None:
+        """Wait for this socket, too, instead of the one before; None: for none."""
+        if sock is self._watched:
+            return
+        if self._watched is not None:
+            self._selector.unregister(self._watched)
+        if sock is not None:
+            self._selector.register(sock, selectors.EVENT_READ)
+        self._watched = sock
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the watched socket or a wake-up, ``timeout`` seconds at most; whether the
+        socket can be read.
+        """
+        readable = False
+        for chosen, _ in self._selector.select(max(0.0, timeout)):
+            if chosen.fileobj is self._reader:
+                with suppress(BlockingIOError):
+                    while len(self._reader.recv(4096)) == 4096:
+                        pass
+            else:
+                readable = True
+        return readable
+
+    def close(self) -> None:
+        """Free the descriptors."""
+        self._selector.close()
+        self._reader.close()
+        self._writer.close()

@@ -1,0 +1,62 @@
+"""What the subscriptions want of a connection: changed by any thread, read by the I/O thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from upbit_stream.connection.router import AnyChannel
+
+__all__ = ["Wishes"]
+
+
+class Wishes:
+    """The channels that a connection is to serve, with a number that grows at each change.
+
+    The I/O thread compares :attr:`version` in every round, without a lock, and fetches the
+    channels only when it has changed. ``when_changed`` wakes it.
+    """
+
+    def __init__(self, when_changed: Callable[[], None]) -> None:
+        self._when_changed = when_changed
+        # Guards _channels and version.
+        self._lock = threading.Lock()
+        self._channels: tuple[AnyChannel, ...] = ()
+        self.version = 0
+        #: Set once, by anyone: the connection is to be closed.
+        self.closing = False
+
+    @property
+    def channels(self) -> tuple[AnyChannel, ...]:
+        """The channels at this moment."""
+        return self._channels
+
+    def add(self, channel: AnyChannel) -> None:
+        """Serve ``channel``, too."""
+        with self._lock:
+            self._channels = (*self._channels, channel)
+            self.version += 1
+        self._when_changed()
+
+    def remove(self, channel: AnyChannel) -> None:
+        """Serve ``channel`` no more."""
+        with self._lock:
+            self._channels = tuple(one for one in self._channels if one is not channel)
+            self.version += 1
+        self._when_changed()
+
+    def touch(self) -> None:
+        """A channel's own demand has changed."""
+        with self._lock:
+            self.version += 1
+        self._when_changed()
+
+    def fetch(self) -> tuple[int, tuple[AnyChannel, ...]]:
+        """The version with the channels that belong to it."""
+        with self._lock:
+            return self.version, self._channels
+
+    def close(self) -> None:
+        """Want nothing any more. Takes no lock: it may be called from a finalizer."""
+        self.closing = True
+        self._when_changed()

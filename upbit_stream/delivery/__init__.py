@@ -1,0 +1,1 @@
+"""From a connection to the person's code: queues, dispatch threads, notices."""

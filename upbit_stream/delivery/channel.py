@@ -1,0 +1,301 @@
+"""What stands behind a Subscription: a queue between the I/O thread and the person's code."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from upbit_stream.config import OverflowPolicy
+from upbit_stream.delivery.drops import DropTally
+from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
+from upbit_stream.delivery.queues import Queue, make_queue
+from upbit_stream.errors import CallbackError, UpbitStreamError
+from upbit_stream.events import Event
+from upbit_stream.protocol.requests import Demand
+from upbit_stream.workers import Worker, numbered
+
+__all__ = ["Channel", "SubscriptionStats"]
+
+_log = logging.getLogger("upbit_stream")
+
+E = TypeVar("E", bound=Event)
+
+# Events a dispatch thread takes at a time: enough to make the lock cheap, few enough that the
+# queue's size bounds what is in memory.
+_CHUNK = 128
+# The longest that a wait lasts before it looks around: on Windows a lock cannot be interrupted
+# by Ctrl-C, and a wake-up that was missed must not be the end.
+_LOOK_AROUND = 0.5
+# Seconds between two tellings of drops, and between two logged tracebacks of a failing callback.
+_TELL_EVERY = 1.0
+
+_code_of = attrgetter("code")
+
+
+@dataclass(frozen=True)
+class SubscriptionStats:
+    """A subscription's counters at one moment. They start at zero and never go back."""
+
+    #: Events that the connection handed over.
+    received: int
+    #: Events that reached a callback (each once, however many callbacks) or an iteration.
+    delivered: int
+    #: Events that a full queue dropped.
+    dropped: int
+    #: Events that wait at this moment.
+    queued: int
+    #: Calls of callbacks that raised.
+    errors: int
+    #: Seconds since the newest event came; None before the first.
+    last_event_age: float | None
+
+
+class Channel(Generic[E]):
+    """A bounded queue with its callbacks, its dispatch thread and its counters.
+
+    The I/O thread puts in whole batches and never waits. What is taken out goes to the
+    callbacks, on this channel's own dispatch thread, or to whoever iterates.
+    """
+
+    def __init__(
+        self, demand: Demand, *, queue_size: int, overflow: OverflowPolicy, notices: NoticeBoard
+    ) -> None:
+        self.overflow = overflow
+        self._notices = notices
+        # Guards everything below it that is not marked otherwise. Never held while a callback
+        # or I/O runs.
+        self._lock = threading.Lock()
+        self._filled = threading.Condition(self._lock)
+        self._demand = demand
+        self._queue: Queue[E] = make_queue(overflow, queue_size)
+        self._drops = DropTally()
+        self._drops_told_at = 0.0
+        self._callbacks: tuple[Callable[[E], object], ...] = ()
+        self._worker: Worker | None = None
+        self._started = False
+        self._ended = False
+        self._error: UpbitStreamError | None = None
+        self._room_wanted: Callable[[], None] | None = None
+        self._received = 0
+        self._delivered = 0
+        # Written by the I/O thread alone; readers take a copy of the dict, which is atomic.
+        self._latest: dict[str, E] = {}
+        # Written by the dispatch thread alone.
+        self._errors = 0
+        self._silenced = 0
+        self._logged_at = 0.0
+        # Set by anyone, read by the dispatch thread between two events: deliver no more.
+        self._discarding = False
+
+    # What the I/O thread calls.
+
+    def put(self, events: Sequence[E], when_room: Callable[[], None]) -> Sequence[E]:
+        """Queue a batch. The events that found no room are returned (policy ``block`` only),
+        and ``when_room`` is called once there is some.
+        """
+        # Before the queue, so that a callback never sees a `latest` older than its own event.
+        self._latest.update(zip(map(_code_of, events), events, strict=True))
+        with self._lock:
+            if self._ended:
+                return ()
+            dropped, rest = self._queue.put(events)
+            self._received += len(events) - len(rest)
+            if dropped:
+                self._drops.add(dropped)
+            if rest:
+                self._room_wanted = when_room
+            self._filled.notify()
+        if dropped:
+            self.tell_drops()
+        return rest
+
+    def tell_drops(self, *, now: bool = False) -> None:
+        """Give ``on_drop`` what was dropped; at most once a second unless ``now``."""
+        with self._lock:
+            moment = time.monotonic()
+            if not now and moment - self._drops_told_at < _TELL_EVERY:
+                return
+            drop = self._drops.collect(self._demand.type, self.overflow)
+            if drop is None:
+                return
+            self._drops_told_at = moment
+        # Conflation is what the person asked for with "latest": counted and told, not logged.
+        if self.overflow is not OverflowPolicy.LATEST:
+            _log.warning(
+                "the queue of a %s subscription is full: %d events dropped (%s); its callback "
+                "is slower than the market",
+                drop.type,
+                drop.count,
+                self.overflow.value,
+            )
+        self._notices.post(NoticeKind.DROP, drop)
+
+    # What the owner calls.
+
+    @property
+    def demand(self) -> Demand:
+        """What this channel wants from the wire."""
+        return self._demand
+
+    def change_codes(self, codes: tuple[str, ...]) -> None:
+        """Want these codes from now on."""
+        with self._lock:
+            self._demand = replace(self._demand, codes=codes)
+
+    def start(self) -> None:
+        """Let callbacks be called: the ones that are registered and the ones to come."""
+        with self._lock:
+            self._started = True
+            self._ensure_worker()
+
+    def add_callback(self, callback: Callable[[E], object]) -> None:
+        """Call ``callback`` with every event, after the callbacks that were added before."""
+        with self._lock:
+            self._callbacks = (*self._callbacks, callback)
+            self._ensure_worker()
+
+    def _ensure_worker(self) -> None:
+        if self._callbacks and self._started and self._worker is None and not self._ended:
+            worker = Worker(numbered(f"upbit-dispatch-{self._demand.type}"), self._dispatch)
+            worker.start()
+            self._worker = worker
+
+    def end(self, error: UpbitStreamError | None = None) -> None:
+        """Take nothing in any more. What is queued is still delivered; then iteration stops,
+        or raises ``error``. Called by a callback of its own, that callback was the last.
+        """
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                self._error = error
+            self._room_wanted = None
+            if self._worker is not None and self._worker.is_current:
+                self._discarding = True
+            self._filled.notify_all()
+        self.tell_drops(now=True)
+
+    def discard(self) -> None:
+        """Deliver nothing any more; the callback that runs is the last."""
+        self._discarding = True
+        with self._lock:
+            self._queue.clear()
+            self._filled.notify_all()
+
+    # What the person's side asks.
+
+    @property
+    def callbacks(self) -> tuple[Callable[[E], object], ...]:
+        """The callbacks, in the order of their calls."""
+        return self._callbacks
+
+    @property
+    def worker(self) -> Worker | None:
+        """The dispatch thread, once there is one."""
+        return self._worker
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is taken in any more."""
+        return self._ended
+
+    @property
+    def error(self) -> UpbitStreamError | None:
+        """What ended it, if that was an error."""
+        return self._error
+
+    @property
+    def latest(self) -> dict[str, E]:
+        """The newest event of each code, as a copy."""
+        return self._latest.copy()
+
+    @property
+    def stats(self) -> SubscriptionStats:
+        """The counters at this moment."""
+        newest = max((event.received_at for event in self.latest.values()), default=None)
+        with self._lock:
+            return SubscriptionStats(
+                received=self._received,
+                delivered=self._delivered,
+                dropped=self._drops.total,
+                queued=len(self._queue),
+                errors=self._errors,
+                last_event_age=None
+                if newest is None
+                else max(0.0, (time.time_ns() - newest) / 1e9),
+            )
+
+    def take(self, limit: int, deadline: float | None = None) -> list[E]:
+        """Up to ``limit`` events, oldest first; waits for the first one until ``deadline`` (of
+        ``time.monotonic()``). Empty when none came, or when the channel has ended.
+        """
+        with self._lock:
+            while not len(self._queue):
+                if self._ended:
+                    return []
+                wait = _LOOK_AROUND
+                if deadline is not None:
+                    wait = min(wait, deadline - time.monotonic())
+                    if wait <= 0:
+                        return []
+                self._filled.wait(wait)
+            events = self._queue.take(limit)
+            room_wanted, self._room_wanted = self._room_wanted, None
+        if room_wanted is not None:
+            room_wanted()
+        return events
+
+    def count_delivered(self) -> None:
+        """Count an event that an iteration took."""
+        with self._lock:
+            self._delivered += 1
+
+    # The dispatch thread.
+
+    def _dispatch(self) -> None:
+        while events := self.take(_CHUNK):
+            for event in events:
+                if self._discarding:
+                    return
+                # The only writer while there are callbacks: iteration is refused then.
+                self._delivered += 1
+                for callback in self._callbacks:
+                    try:
+                        callback(event)
+                    except BaseException as error:
+                        self._callback_failed(callback, event, error)
+
+    def _callback_failed(
+        self, callback: Callable[[E], object], event: E, error: BaseException
+    ) -> None:
+        self._errors += 1
+        now = time.monotonic()
+        if now - self._logged_at >= _TELL_EVERY:
+            also = f" ({self._silenced} more were not logged)" if self._silenced else ""
+            _log.error(
+                "the callback %s raised for %s %s; the stream goes on%s",
+                _name(callback),
+                event.type,
+                event.code,
+                also,
+                exc_info=error,
+            )
+            self._logged_at, self._silenced = now, 0
+        else:
+            self._silenced += 1
+        told = CallbackError(
+            f"the callback {_name(callback)} raised {type(error).__name__} for {event.type} "
+            f"{event.code}: {error}",
+            callback=callback,
+            event=event,
+        )
+        told.__cause__ = error
+        self._notices.post(NoticeKind.ERROR, told)
+
+
+def _name(callback: Callable[..., Any]) -> str:
+    return getattr(callback, "__qualname__", None) or repr(callback)

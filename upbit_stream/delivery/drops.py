@@ -1,0 +1,65 @@
+"""What a full queue dropped, so that nobody has to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from upbit_stream.config import OverflowPolicy
+from upbit_stream.events import Event
+
+__all__ = ["Drop", "DropTally"]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Events that a subscription dropped because its queue was full. Given to ``on_drop``.
+
+    Drops are gathered and told about once a second; together the ``count`` of all of them is
+    the subscription's ``stats.dropped``.
+    """
+
+    #: The wire's type: ``trade``, ``candle.1m`` …
+    type: str
+    policy: OverflowPolicy
+    count: int
+    by_code: Mapping[str, int]
+    #: The exchange's timestamps of the oldest and the newest dropped event, in milliseconds
+    #: since the epoch; None where the events had none.
+    first_timestamp: int | None
+    last_timestamp: int | None
+
+
+@dataclass
+class DropTally:
+    """Gathers drops between two tellings. Its owner holds a lock around every call."""
+
+    total: int = 0
+    _by_code: dict[str, int] = field(default_factory=dict)
+    _first: int | None = None
+    _last: int | None = None
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Count ``events`` as dropped."""
+        for event in events:
+            self.total += 1
+            self._by_code[event.code] = self._by_code.get(event.code, 0) + 1
+            stamp = event.timestamp
+            if stamp is not None:
+                self._first = stamp if self._first is None else min(self._first, stamp)
+                self._last = stamp if self._last is None else max(self._last, stamp)
+
+    def collect(self, type_: str, policy: OverflowPolicy) -> Drop | None:
+        """What has come together since the last call; None when that is nothing."""
+        if not self._by_code:
+            return None
+        drop = Drop(
+            type=type_,
+            policy=policy,
+            count=sum(self._by_code.values()),
+            by_code=self._by_code,
+            first_timestamp=self._first,
+            last_timestamp=self._last,
+        )
+        self._by_code, self._first, self._last = {}, None, None
+        return drop

@@ -1,0 +1,95 @@
+"""What the stream itself has to tell: state changes, errors, drops.
+
+One thread for each stream calls the handlers, so that a slow one delays neither the socket nor
+any event.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from enum import Enum
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+from upbit_stream.workers import Worker, numbered
+
+__all__ = ["NoticeBoard", "NoticeKind"]
+
+_log = logging.getLogger("upbit_stream")
+
+Handler: TypeAlias = Callable[[Any], object]
+
+#: Notices that wait for a handler that is stuck; beyond it the newest are logged and let go.
+_BACKLOG = 10_000
+
+
+class NoticeKind(str, Enum):
+    """What a handler registered for."""
+
+    STATE = "state"
+    ERROR = "error"
+    DROP = "drop"
+
+
+class NoticeBoard:
+    """Registers handlers and calls them, each notice in the order in which it was posted."""
+
+    def __init__(self) -> None:
+        # Guards _handlers, _worker and _ended; never held while a handler runs.
+        self._lock = threading.Lock()
+        self._handlers: dict[NoticeKind, tuple[Handler, ...]] = {}
+        self._worker: Worker | None = None
+        self._ended = False
+        # A SimpleQueue because its put() may be called from a finalizer, at any moment, even
+        # inside another put() on the same thread. None is the end.
+        self._queue: SimpleQueue[tuple[NoticeKind, Any] | None] = SimpleQueue()
+
+    def register(self, kind: NoticeKind, handler: Handler) -> None:
+        """Call ``handler`` with every notice of that kind from now on."""
+        if not callable(handler):
+            raise TypeError(f"on_{kind.value}({handler!r}): a callable is needed")
+        with self._lock:
+            self._handlers[kind] = (*self._handlers.get(kind, ()), handler)
+            if self._worker is None and not self._ended:
+                worker = Worker(numbered("upbit-dispatch-notices"), self._dispatch)
+                worker.start()
+                self._worker = worker
+
+    def post(self, kind: NoticeKind, notice: Any) -> None:
+        """Have the handlers of ``kind`` called with ``notice``; returns at once."""
+        if kind not in self._handlers:
+            return
+        if self._queue.qsize() >= _BACKLOG:
+            _log.warning("an on_%s handler is stuck; not told: %s", kind.value, notice)
+            return
+        self._queue.put((kind, notice))
+
+    def end(self) -> None:
+        """Call the handlers with what was posted before, then no more. Safe in a finalizer."""
+        self._ended = True
+        self._queue.put(None)
+
+    def discard(self) -> None:
+        """Let go of what the handlers have not been told yet."""
+        try:
+            while True:
+                self._queue.get_nowait()
+        except Empty:
+            self._queue.put(None)
+
+    @property
+    def worker(self) -> Worker | None:
+        """The thread, once there is a handler."""
+        return self._worker
+
+    def _dispatch(self) -> None:
+        while (item := self._queue.get()) is not None:
+            kind, notice = item
+            for handler in self._handlers.get(kind, ()):
+                try:
+                    handler(notice)
+                except BaseException:
+                    # Telling on_error of a failing on_error would never end.
+                    _log.exception("the on_%s handler %r raised", kind.value, handler)

@@ -1,0 +1,136 @@
+"""Bounded queues of events, one for each overflow policy.
+
+Plain containers: their owner (:class:`~upbit_stream.delivery.channel.Channel`) holds a lock
+around every call.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
+
+from upbit_stream.config import OverflowPolicy
+from upbit_stream.events import Event
+
+__all__ = ["Queue", "make_queue"]
+
+E = TypeVar("E", bound=Event)
+
+
+class Queue(Protocol[E]):
+    """What a channel needs of a queue."""
+
+    def put(self, events: Sequence[E]) -> tuple[Sequence[E], Sequence[E]]:
+        """Take in ``events``; the ones dropped for it, and the ones that found no room yet."""
+        ...
+
+    def take(self, limit: int) -> list[E]:
+        """Take out up to ``limit`` events, oldest first."""
+        ...
+
+    def clear(self) -> int:
+        """Throw away what is queued; how many that were."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+def make_queue(policy: OverflowPolicy, size: int) -> Queue[E]:
+    """A queue of ``size`` events that overflows as ``policy`` says."""
+    if policy is OverflowPolicy.LATEST:
+        return LatestQueue()
+    bounded: dict[OverflowPolicy, type[_BoundedQueue[E]]] = {
+        OverflowPolicy.DROP_OLDEST: DropOldestQueue,
+        OverflowPolicy.DROP_NEWEST: DropNewestQueue,
+        OverflowPolicy.BLOCK: BlockingQueue,
+    }
+    return bounded[policy](size)
+
+
+class _BoundedQueue(ABC, Generic[E]):
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._events: deque[E] = deque()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, events: Sequence[E]) -> tuple[Sequence[E], Sequence[E]]:
+        excess = len(self._events) + len(events) - self._size
+        if excess <= 0:
+            self._events.extend(events)
+            return (), ()
+        return self._overflow(events, excess)
+
+    def take(self, limit: int) -> list[E]:
+        pop = self._events.popleft
+        return [pop() for _ in range(min(limit, len(self._events)))]
+
+    def clear(self) -> int:
+        count = len(self._events)
+        self._events.clear()
+        return count
+
+    @abstractmethod
+    def _overflow(self, events: Sequence[E], excess: int) -> tuple[Sequence[E], Sequence[E]]:
+        """As :meth:`put`, for ``excess`` events more than there is room for."""
+
+
+class DropOldestQueue(_BoundedQueue[E]):
+    """Makes room by dropping from the front: what is delivered is late, but the newest."""
+
+    def _overflow(self, events: Sequence[E], excess: int) -> tuple[Sequence[E], Sequence[E]]:
+        dropped = self.take(excess)
+        # A batch longer than the whole queue loses its own beginning, too.
+        still = excess - len(dropped)
+        dropped.extend(events[:still])
+        self._events.extend(events[still:])
+        return dropped, ()
+
+
+class DropNewestQueue(_BoundedQueue[E]):
+    """Refuses what does not fit: what is delivered has no hole until the refused part."""
+
+    def _overflow(self, events: Sequence[E], excess: int) -> tuple[Sequence[E], Sequence[E]]:
+        room = len(events) - excess
+        self._events.extend(events[:room])
+        return events[room:], ()
+
+
+class BlockingQueue(_BoundedQueue[E]):
+    """Drops nothing: what does not fit is given back, to be put in again later."""
+
+    def _overflow(self, events: Sequence[E], excess: int) -> tuple[Sequence[E], Sequence[E]]:
+        room = len(events) - excess
+        self._events.extend(events[:room])
+        return (), events[room:]
+
+
+class LatestQueue(Generic[E]):
+    """Keeps the newest event of each code, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, E] = {}
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, events: Sequence[E]) -> tuple[Sequence[E], Sequence[E]]:
+        dropped = []
+        for event in events:
+            older = self._events.pop(event.code, None)
+            if older is not None:
+                dropped.append(older)
+            self._events[event.code] = event
+        return dropped, ()
+
+    def take(self, limit: int) -> list[E]:
+        codes = list(self._events)[:limit]
+        return [self._events.pop(code) for code in codes]
+
+    def clear(self) -> int:
+        count = len(self._events)
+        self._events.clear()
+        return count

@@ -1,0 +1,396 @@
+"""What works behind an UpbitStream: the connections, the channels, and their end.
+
+The engine and its threads never refer to the public ``UpbitStream``, so that dropping the last
+reference to that one can close everything.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from upbit_stream.config import OverflowPolicy, StreamConfig
+from upbit_stream.connection.connection import Connection
+from upbit_stream.connection.states import ConnectionInfo, ConnectionState, overall_state
+from upbit_stream.delivery.channel import Channel
+from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
+from upbit_stream.errors import StreamClosedError, UpbitStreamError
+from upbit_stream.protocol.endpoints import Endpoint, Region, endpoint_url
+from upbit_stream.protocol.requests import Demand
+from upbit_stream.workers import Worker
+
+__all__ = ["Engine", "StreamStats"]
+
+# The longest that a wait lasts before it looks around (see delivery.channel).
+_LOOK_AROUND = 0.5
+# Seconds for closing what the person did not close: at interpreter exit, or when the last
+# reference was dropped.
+_UNATTENDED_CLOSE = 3.0
+
+_ENDED = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
+
+
+@dataclass(frozen=True)
+class StreamStats:
+    """A stream's counters at one moment, over all its connections and subscriptions so far."""
+
+    #: Messages that came over the sockets, and the bytes of their payloads.
+    messages: int
+    bytes: int
+    #: Frames that could not be decoded.
+    undecodable: int
+    #: Events handed to subscriptions; one that two of them want counts twice.
+    received: int
+    delivered: int
+    dropped: int
+    queued: int
+    #: Calls of callbacks that raised.
+    errors: int
+    reconnects: int
+
+
+class Engine:
+    """Connects subscriptions with connections, and owns the life of both. Thread-safe."""
+
+    def __init__(self, region: Region, config: StreamConfig) -> None:
+        self.notices = NoticeBoard()
+        self._config = config
+        self.url, self.rest_url = config.resolve(region)
+        # Guards everything below it. Notified whenever a connection's state changes, and at the
+        # end. Never held while a callback or I/O runs.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._channels: dict[Channel[Any], Connection | None] = {}
+        # Channels that were closed, whose dispatch threads may still deliver what was queued.
+        self._leaving: tuple[Channel[Any], ...] = ()
+        # Every connection whose threads may still run, also those on their way out. Replaced,
+        # never changed: a finalizer reads it without the lock.
+        self._connections: tuple[Connection, ...] = ()
+        self._shared: dict[Endpoint, Connection] = {}
+        self._retired = _Totals()
+        self._state = ConnectionState.DISCONNECTED
+        self._error: UpbitStreamError | None = None
+        self._started = False
+        self._closing = False
+        self._closed = threading.Event()
+        # Set by a finalizer, which may take no lock.
+        self._abandoned = False
+        _engines.add(self)
+
+    # Subscribing.
+
+    def subscribe(
+        self,
+        demand: Demand,
+        *,
+        callback: Callable[[Any], object] | None,
+        queue_size: int,
+        overflow: OverflowPolicy,
+    ) -> Channel[Any]:
+        """A new channel, served from now on if the engine runs."""
+        channel: Channel[Any] = Channel(
+            demand, queue_size=queue_size, overflow=overflow, notices=self.notices
+        )
+        if callback is not None:
+            channel.add_callback(callback)
+        with self._lock:
+            self._refuse_closed()
+            self._channels[channel] = None
+            if self._started:
+                self._serve(channel)
+        return channel
+
+    def unsubscribe(self, channel: Channel[Any]) -> None:
+        """End a channel; a connection that nobody needs any more is closed."""
+        channel.end()
+        with self._lock:
+            if channel not in self._channels:
+                return
+            connection = self._channels.pop(channel)
+            self._leave(channel)
+            if connection is not None:
+                connection.wishes.remove(channel)
+                self._close_if_unused(connection)
+
+    def _leave(self, channel: Channel[Any]) -> None:
+        leaving = (*self._leaving, channel)
+        self._leaving = tuple(one for one in leaving if one.worker is not None and one.worker.alive)
+        for gone in leaving:
+            if gone not in self._leaving:
+                self._retired.add_channel(gone)
+
+    def change_codes(
+        self, channel: Channel[Any], change: Callable[[tuple[str, ...]], tuple[str, ...]]
+    ) -> None:
+        """Want other codes of a channel: ``change`` makes them of the present ones."""
+        with self._lock:
+            self._refuse_closed()
+            if channel not in self._channels or channel.ended:
+                raise StreamClosedError("this subscription is closed; make a new one")
+            channel.change_codes(change(channel.demand.codes))
+            connection = self._channels[channel]
+            if connection is not None:
+                connection.wishes.touch()
+
+    def _serve(self, channel: Channel[Any]) -> None:
+        """Give a channel its connection. The lock is held."""
+        if channel.overflow is OverflowPolicy.BLOCK:
+            # It may stop reading, so it must not share.
+            connection = self._new_connection(Endpoint.PUBLIC)
+        else:
+            connection = self._shared_connection(Endpoint.PUBLIC)
+        self._channels[channel] = connection
+        channel.start()
+        connection.wishes.add(channel)
+
+    def _shared_connection(self, endpoint: Endpoint) -> Connection:
+        connection = self._shared.get(endpoint)
+        if connection is None or connection.state is ConnectionState.ERROR:
+            connection = self._shared[endpoint] = self._new_connection(endpoint)
+        return connection
+
+    def _new_connection(self, endpoint: Endpoint) -> Connection:
+        url = endpoint_url(self.url, endpoint)
+        connection = Connection(endpoint.value, url, self._config, self)
+        alive = [one for one in self._connections if one.alive]
+        for gone in set(self._connections) - set(alive):
+            self._retired.add_connection(gone.info)
+        self._connections = (*alive, connection)
+        self._error = None
+        self._enter(self._overall_state())
+        connection.start()
+        return connection
+
+    def _close_if_unused(self, connection: Connection) -> None:
+        if not connection.wishes.channels:
+            for endpoint, shared in list(self._shared.items()):
+                if shared is connection:
+                    del self._shared[endpoint]
+            connection.close()
+
+    # Life.
+
+    def start(self) -> None:
+        """Serve the channels, those that exist and those to come."""
+        with self._lock:
+            self._refuse_closed()
+            if not self._started:
+                self._started = True
+                for channel in self._channels:
+                    self._serve(channel)
+
+    def start_if_new(self) -> None:
+        """Start an engine that was neither started nor closed."""
+        if not self._started and not self._closing:
+            self.start()
+
+    def wait_connected(self, timeout: float | None) -> bool:
+        """Wait until every connection stands; False when the time is up first."""
+        self.start()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            if not self._shared and not self._channels:
+                self._shared_connection(Endpoint.PUBLIC)
+            while self._state is not ConnectionState.CONNECTED:
+                self._refuse_closed()
+                if self._error is not None:
+                    raise self._error
+                if not self._wait(deadline):
+                    return False
+            return True
+
+    def wait_closed(self, timeout: float | None) -> None:
+        """Wait until the engine is closed or the time is up; raises what ended every connection
+        for good.
+        """
+        self.start()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            while not self._closing:
+                if self._error is not None:
+                    raise self._error
+                if not self._wait(deadline):
+                    return
+
+    def _wait(self, deadline: float | None) -> bool:
+        """Wait for a change, or a while; False at the deadline. The lock is held."""
+        wait = _LOOK_AROUND
+        if deadline is not None:
+            wait = min(wait, deadline - time.monotonic())
+            if wait <= 0:
+                return False
+        self._changed.wait(wait)
+        return True
+
+    def close(self, timeout: float) -> bool:
+        """Close the connections, deliver what is queued, end the threads; whether all of that
+        was done within ``timeout`` seconds. May be called by any thread, again and again.
+        """
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            first = not self._closing
+            self._closing = True
+            if first and self._state is not ConnectionState.DISCONNECTED:
+                self._enter(ConnectionState.DISCONNECTING)
+            self._changed.notify_all()
+        if first:
+            try:
+                self._shut_down(deadline)
+            finally:
+                self._closed.set()
+        elif not any(worker.is_current for worker in self._workers()):
+            # Someone else is at it. (A thread of ours must not wait for one that waits for it.)
+            self._closed.wait(max(0.0, deadline - time.monotonic()))
+        ended = all([connection.join(deadline) for connection in self._connections])
+        return all([worker.join(deadline) for worker in self._workers()]) and ended
+
+    def abandon(self) -> None:
+        """Close without being asked. For finalizers: takes no lock, waits for nothing; the I/O
+        threads do the rest.
+        """
+        self._abandoned = True
+        for connection in self._connections:
+            connection.close()
+        self.notices.end()
+
+    def _shut_down(self, deadline: float) -> None:
+        connections = self._connections
+        for connection in connections:
+            connection.close()
+        for connection in connections:
+            connection.join(deadline)
+        with self._lock:
+            channels = (*self._channels, *self._leaving)
+        for channel in channels:
+            channel.end()
+        workers = [channel.worker for channel in channels if channel.worker is not None]
+        if not all([worker.join(deadline) for worker in workers]):
+            for channel in channels:
+                channel.discard()
+        with self._lock:
+            self._enter(ConnectionState.DISCONNECTED)
+        self.notices.end()
+        if (worker := self.notices.worker) is not None and not worker.join(deadline):
+            self.notices.discard()
+
+    def _workers(self) -> Iterable[Worker]:
+        """The dispatch threads."""
+        with self._lock:
+            channels = (*self._channels, *self._leaving)
+        workers = [channel.worker for channel in channels] + [self.notices.worker]
+        return [worker for worker in workers if worker is not None]
+
+    def _refuse_closed(self) -> None:
+        if self._closing:
+            raise StreamClosedError("this stream is closed; make a new UpbitStream")
+
+    # Looking in.
+
+    @property
+    def started(self) -> bool:
+        """Whether the channels are served."""
+        return self._started
+
+    @property
+    def closing(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closing
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state over all connections."""
+        return self._state
+
+    @property
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """The connections at this moment."""
+        return tuple(connection.info for connection in self._connections)
+
+    @property
+    def channels(self) -> tuple[Channel[Any], ...]:
+        """The channels that have not ended."""
+        with self._lock:
+            return tuple(channel for channel in self._channels if not channel.ended)
+
+    @property
+    def stats(self) -> StreamStats:
+        """The counters at this moment."""
+        with self._lock:
+            totals = _Totals(**vars(self._retired))
+            for channel in (*self._channels, *self._leaving):
+                totals.add_channel(channel)
+            for connection in self._connections:
+                totals.add_connection(connection.info)
+        return StreamStats(**vars(totals))
+
+    # What the connections tell.
+
+    def connection_changed(self, connection: Connection) -> None:
+        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        with self._lock:
+            if not self._closing:
+                state = self._overall_state()
+                if state is ConnectionState.ERROR:
+                    self._error = connection.error
+                self._enter(state)
+        if self._abandoned and connection.state in _ENDED:
+            self.close(_UNATTENDED_CLOSE)
+
+    def connection_error(self, error: UpbitStreamError) -> None:
+        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        self.notices.post(NoticeKind.ERROR, error)
+
+    def _overall_state(self) -> ConnectionState:
+        return overall_state(connection.state for connection in self._connections)
+
+    def _enter(self, state: ConnectionState) -> None:
+        """Be in ``state``. The lock is held: so handlers are told the states in their order."""
+        if state is not self._state:
+            self._state = state
+            self.notices.post(NoticeKind.STATE, state)
+            self._changed.notify_all()
+
+
+@dataclass
+class _Totals:
+    """Sums over channels and connections, also over those that are gone."""
+
+    messages: int = 0
+    bytes: int = 0
+    undecodable: int = 0
+    received: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    queued: int = 0
+    errors: int = 0
+    reconnects: int = 0
+
+    def add_channel(self, channel: Channel[Any]) -> None:
+        stats = channel.stats
+        self.received += stats.received
+        self.delivered += stats.delivered
+        self.dropped += stats.dropped
+        self.queued += stats.queued
+        self.errors += stats.errors
+
+    def add_connection(self, info: ConnectionInfo) -> None:
+        self.messages += info.messages
+        self.bytes += info.bytes
+        self.undecodable += info.undecodable
+        self.reconnects += info.reconnects
+
+
+# Engines that nobody closed before the interpreter exits. Weak: being listed here keeps no
+# engine alive (its threads do, as long as they run).
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for engine in list(_engines):
+        engine.close(_UNATTENDED_CLOSE)

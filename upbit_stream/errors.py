@@ -1,0 +1,102 @@
+"""The exceptions. Each says what happened, why, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from upbit_stream.events import Event
+
+__all__ = [
+    "AuthenticationError",
+    "CallbackError",
+    "ConnectionFailedError",
+    "DecodingError",
+    "InvalidCodeError",
+    "RateLimitedError",
+    "StreamClosedError",
+    "SubscriptionError",
+    "UpbitStreamError",
+]
+
+
+class UpbitStreamError(Exception):
+    """The base of every exception of this package."""
+
+
+class ConnectionFailedError(UpbitStreamError):
+    """A connection could not be made, or was lost, and trying again cannot (or may not) help.
+
+    Raised by ``run()``, ``wait_connected()`` and iteration. ``__cause__`` is the last
+    attempt's own error.
+    """
+
+
+class AuthenticationError(UpbitStreamError):
+    """The exchange did not accept the keys (401, 403 or ``INVALID_AUTH``), or there are none."""
+
+
+class SubscriptionError(UpbitStreamError):
+    """A request for data was refused.
+
+    At the call for what can be known beforehand (a depth, a candle unit, a queue size); from
+    the exchange otherwise, and then ``name`` is Upbit's name of the error
+    (``INVALID_PARAM``, ``WRONG_FORMAT``, …).
+    """
+
+    def __init__(self, message: str, *, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class InvalidCodeError(SubscriptionError, ValueError):
+    """A market code that Upbit cannot know; ``suggestion`` is the likely right one, or None.
+
+    Upbit itself answers an unknown code with silence, so it is refused here, at the call.
+    """
+
+    def __init__(self, message: str, *, code: object, suggestion: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.suggestion = suggestion
+
+
+class RateLimitedError(UpbitStreamError):
+    """The exchange refused because of too many requests (HTTP 429, 418, TOO_MANY_REQUEST).
+
+    ``retry_after`` is the time to wait in seconds, None when the exchange did not state one.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DecodingError(UpbitStreamError):
+    """A frame that is not the JSON that Upbit documents. Counted and told, never fatal.
+
+    ``excerpt`` is the beginning of the frame.
+    """
+
+    def __init__(self, message: str, *, excerpt: bytes = b"") -> None:
+        super().__init__(message)
+        self.excerpt = excerpt
+
+
+class CallbackError(UpbitStreamError):
+    """A callback raised. The stream goes on; ``__cause__`` is the callback's exception.
+
+    Given to ``on_error``, never raised.
+    """
+
+    def __init__(
+        self, message: str, *, callback: Callable[..., object], event: Event | Any
+    ) -> None:
+        super().__init__(message)
+        self.callback = callback
+        self.event = event
+
+
+class StreamClosedError(UpbitStreamError):
+    """The stream or subscription was closed before, so it cannot be used any more."""

@@ -1,0 +1,230 @@
+"""From a frame's payload to an event or a message.
+
+The fast path looks at one byte of the payload, which tells the type (``{"ty":"trade"…``), and
+decodes straight into that type's class. Whatever does not fit, because it is an error, an old
+frame, an unknown type or value, or garbage, takes the slow path, which reads any JSON, knows
+both spellings of every key, and never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, TypeAlias, get_args
+
+import msgspec
+
+from upbit_stream.config import WireFormat
+from upbit_stream.errors import DecodingError
+from upbit_stream.events import Candle, Event, Orderbook, OrderbookUnit, Ticker, Trade
+from upbit_stream.protocol.variants import wire_variant
+
+__all__ = [
+    "EVENT_CLASSES",
+    "Decoder",
+    "Message",
+    "Payload",
+    "ServerError",
+    "Status",
+    "SubscriptionList",
+    "Undecodable",
+    "UnknownType",
+]
+
+Payload: TypeAlias = "bytes | bytearray | memoryview"
+
+#: The class of each type on the wire. Candle units share one.
+EVENT_CLASSES: Mapping[str, type[Event]] = {
+    "ticker": Ticker,
+    "trade": Trade,
+    "orderbook": Orderbook,
+    "candle": Candle,
+}
+
+# The old frames of 2018 name no type; these fields give it away.
+_TELLTALES = (
+    ("sequential_id", "trade"),
+    ("orderbook_units", "orderbook"),
+    ("acc_trade_price", "ticker"),
+)
+# The keys that one field had over the years.
+_OLD_KEYS = {"code": ("mk", "market")}
+
+_EXCERPT = 200
+
+
+@dataclass(frozen=True)
+class ServerError:
+    """``{"error": …}``: the server will close the connection right after it."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """``{"status": "UP"}``: the answer to a text ``PING``."""
+
+    status: str
+
+
+@dataclass(frozen=True)
+class SubscriptionList:
+    """The answer to ``LIST_SUBSCRIPTIONS``, with the keys of the DEFAULT format."""
+
+    ticket: str | None
+    result: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class UnknownType:
+    """A well-formed message of a type that this version does not know."""
+
+    type: str
+
+
+@dataclass(frozen=True)
+class Undecodable:
+    """A frame that is nothing that Upbit documents."""
+
+    error: DecodingError
+
+
+Message: TypeAlias = ServerError | Status | SubscriptionList | UnknownType | Undecodable
+
+
+class Decoder:
+    """Decodes what one connection carries. It holds no state: any thread may use it."""
+
+    def __init__(
+        self,
+        wire_format: WireFormat = WireFormat.SIMPLE,
+        numbers: Literal["float", "decimal"] = "float",
+    ) -> None:
+        self._decimals = numbers == "decimal"
+        self._generic = msgspec.json.Decoder(float_hook=Decimal if self._decimals else None)
+        # '{"type":"trade"' or '{"ty":"trade"', in a list one byte later: the third letter of
+        # the type is a different one for each of them.
+        start = len('{"ty":"' if wire_format.short_keys else '{"type":"')
+        self._telling = start + 2 + wire_format.is_list
+        self._fast: dict[int, Callable[[Payload], Any]] = {
+            ord(name[2]): msgspec.json.Decoder(
+                wire_variant(cls, wire_format.short_keys, self._decimals)
+            ).decode
+            for name, cls in EVENT_CLASSES.items()
+        }
+        #: All payloads of a batch as events and messages, in their order. Never raises.
+        self.decode_all = self._decode_lists if wire_format.is_list else self._decode_objects
+
+    def _decode_objects(self, payloads: Iterable[Payload]) -> list[Event | Message]:
+        decoded: list[Event | Message] = []
+        append, fast, telling = decoded.append, self._fast, self._telling
+        for payload in payloads:
+            try:
+                append(fast[payload[telling]](payload))
+            except Exception:  # whatever it was, the slow path finds out
+                decoded += self._decode_slowly(payload)
+        return decoded
+
+    def _decode_lists(self, payloads: Iterable[Payload]) -> list[Event | Message]:
+        decoded: list[Event | Message] = []
+        append, fast, telling = decoded.append, self._fast, self._telling
+        for payload in payloads:
+            try:
+                # Almost always a list of one: its brackets aside, it is an object.
+                append(fast[payload[telling]](payload[1:-1]))
+            except Exception:
+                decoded += self._decode_slowly(payload)
+        return decoded
+
+    def _decode_slowly(self, payload: Payload) -> list[Event | Message]:
+        try:
+            document = self._generic.decode(payload)
+            items = document if isinstance(document, list) else [document]
+            return [self._interpret(item) for item in items]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecodingError) as error:
+            excerpt = bytes(payload[:_EXCERPT])
+            told = DecodingError(
+                f"a frame of {len(payload)} bytes could not be decoded ({error}); "
+                f"it begins with {excerpt[:60]!r}",
+                excerpt=excerpt,
+            )
+            return [Undecodable(told)]
+
+    def _interpret(self, item: Any) -> Event | Message:
+        if not isinstance(item, dict):
+            raise DecodingError(f"a JSON object was expected, not {type(item).__name__}")
+        if isinstance(error := item.get("error"), dict):
+            return ServerError(str(error.get("name")), str(error.get("message")))
+        if "method" in item or "mthd" in item:
+            return _subscription_list(item)
+        type_ = item.get("type", item.get("ty"))
+        if type_ is None:
+            if "status" in item:
+                return Status(str(item["status"]))
+            type_ = _guess_type(item)
+        if not isinstance(type_, str):
+            raise DecodingError("a message without a type")
+        cls = EVENT_CLASSES.get("candle" if type_.startswith("candle.") else type_)
+        if cls is None:
+            return UnknownType(type_)
+        event: Event = self._build(cls, {**item, "type": type_})
+        return event
+
+    def _build(self, cls: type[msgspec.Struct], item: dict[str, Any]) -> Any:
+        """``cls`` from a mapping with long or short keys, values made to fit where they can."""
+        values = {}
+        for field in msgspec.structs.fields(cls):
+            for name in (field.name, field.encode_name, *_OLD_KEYS.get(field.name, ())):
+                if item.get(name) is not None:
+                    values[field.name] = self._fit(field, item[name])
+                    break
+        return cls(**values)
+
+    def _fit(self, field: msgspec.structs.FieldInfo, value: Any) -> Any:
+        kinds = set(get_args(field.type)) or {field.type}
+        try:
+            if float in kinds and not isinstance(value, bool):
+                return Decimal(value) if self._decimals else float(value)
+            if int in kinds and not isinstance(value, bool) and int(value) == Decimal(value):
+                return int(value)
+            if bool in kinds and isinstance(value, bool):
+                return value
+            if tuple[OrderbookUnit, ...] in kinds and isinstance(value, list):
+                return tuple(self._build(OrderbookUnit, unit) for unit in value)
+            if dict[str, int] in kinds and isinstance(value, dict):
+                return value
+            # What is left are strings; those with a set of known values let others through.
+            if isinstance(value, str) and kinds.isdisjoint(_NOT_TEXT):
+                return value
+        except (ValueError, TypeError, AttributeError, OverflowError, InvalidOperation):
+            pass
+        raise DecodingError(f"{field.name}={value!r} is not what that field holds")
+
+
+_NOT_TEXT = {float, int, bool, tuple[OrderbookUnit, ...], dict[str, int]}
+
+
+def _guess_type(item: dict[str, Any]) -> str | None:
+    for long, type_ in _TELLTALES:
+        short = next(
+            field.encode_name
+            for field in msgspec.structs.fields(EVENT_CLASSES[type_])
+            if field.name == long
+        )
+        if long in item or short in item:
+            return type_
+    return None
+
+
+def _subscription_list(item: dict[str, Any]) -> SubscriptionList:
+    long = {"ty": "type", "cds": "codes", "lv": "level"}
+    rows = item.get("result", item.get("rslt")) or []
+    ticket = item.get("ticket", item.get("tckt"))
+    result = tuple(
+        {long.get(str(name), str(name)): value for name, value in row.items()}
+        for row in rows
+        if isinstance(row, dict)
+    )
+    return SubscriptionList(ticket if isinstance(ticket, str) else None, result)

@@ -1,0 +1,26 @@
+"""A faithful local Upbit, with faults on demand.
+
+::
+
+    from upbit_stream.simulator import Simulator
+
+    with Simulator() as sim:
+        stream = UpbitStream(config=StreamConfig(url=sim.url))
+
+One port serves the three WebSocket endpoints and REST, from one background thread. Needs the
+``simulator`` extra.
+"""
+
+from __future__ import annotations
+
+try:
+    import websockets  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        'the simulator needs the websockets package: pip install "upbit-stream[simulator]"'
+    ) from error
+
+from upbit_stream.simulator.settings import Limits, Timing
+from upbit_stream.simulator.simulator import Simulator
+
+__all__ = ["Limits", "Simulator", "Timing"]

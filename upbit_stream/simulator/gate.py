@@ -1,0 +1,100 @@
+"""Who may come in, and how often: rate limits, bans, tokens."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+
+from upbit_stream.protocol.limits import RateLimit
+from upbit_stream.simulator.settings import Limits
+
+__all__ = ["Bans", "Gate", "Window"]
+
+
+class Window:
+    """Counts what happened within the last so many seconds."""
+
+    __slots__ = ("_count", "_seconds", "_times")
+
+    def __init__(self, limit: RateLimit, tolerance: float) -> None:
+        self._count = limit.count
+        self._seconds = max(limit.seconds - tolerance, 0.0)
+        self._times: deque[float] = deque()
+
+    def take(self, now: float) -> bool:
+        """Count one more; False when that is too many."""
+        self._forget(now)
+        if len(self._times) >= self._count:
+            return False
+        self._times.append(now)
+        return True
+
+    def left(self, now: float) -> int:
+        """How many more are allowed now."""
+        self._forget(now)
+        return self._count - len(self._times)
+
+    def _forget(self, now: float) -> None:
+        while self._times and self._times[0] <= now - self._seconds:
+            self._times.popleft()
+
+
+class Bans:
+    """Addresses that went on asking after too many refusals."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._refusals: dict[str, deque[float]] = {}
+        self._until: dict[str, float] = {}
+        self._repeats: dict[str, int] = {}
+
+    def left(self, who: str, now: float) -> int:
+        """Seconds that a ban still lasts; 0 without one."""
+        return max(0, math.ceil(self._until.get(who, 0.0) - now))
+
+    def refused(self, who: str, now: float) -> None:
+        """One refusal more; enough of them are a ban, twice as long as the last."""
+        if self._limits.ban_after is None:
+            return
+        times = self._refusals.setdefault(who, deque())
+        times.append(now)
+        while times[0] < now - self._limits.ban_window:
+            times.popleft()
+        if len(times) >= self._limits.ban_after:
+            times.clear()
+            repeat = self._repeats.get(who, 0)
+            self._repeats[who] = repeat + 1
+            self._until[who] = now + self._limits.ban_seconds * 2**repeat
+
+
+class Gate:
+    """The limits that are counted per address or account."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._windows: dict[tuple[str, str], list[Window]] = {}
+        self.bans = Bans(limits)
+
+    def connect(self, who: str, now: float) -> bool:
+        """One handshake more."""
+        return self._take("websocket", who, self._limits.connects, now)
+
+    def origin(self, who: str, now: float) -> bool:
+        """One handshake with an Origin header more."""
+        return self._take("origin", who, (self._limits.origin,), now)
+
+    def rest(self, group: str, who: str, now: float) -> bool:
+        """One REST call of a group more."""
+        return self._take(group, who, (self._limits.rest,), now)
+
+    def left(self, group: str, who: str, now: float) -> int:
+        """How much is left of a group in this second."""
+        return min((window.left(now) for window in self._windows.get((group, who), ())), default=0)
+
+    def _take(self, group: str, who: str, limits: Iterable[RateLimit], now: float) -> bool:
+        windows = self._windows.get((group, who))
+        if windows is None:
+            windows = [Window(limit, self._limits.tolerance) for limit in limits]
+            self._windows[group, who] = windows
+        return all([window.take(now) for window in windows])

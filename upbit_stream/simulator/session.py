@@ -1,0 +1,356 @@
+"""One client's WebSocket after the upgrade: its requests, its list, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from upbit_stream.config import WireFormat
+from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.simulator.feed import Feed, Variant
+from upbit_stream.simulator.frames import frame, payload_of
+from upbit_stream.simulator.gate import Window
+from upbit_stream.simulator.journal import Closed, ErrorSent, Journal, RequestSeen
+from upbit_stream.simulator.keys import dump, shorten
+from upbit_stream.simulator.pipe import Pipe
+from upbit_stream.simulator.requests import Item, Refused, Request, read_request
+from upbit_stream.simulator.settings import Limits, Timing
+
+__all__ = ["Session", "SessionContext"]
+
+_STATUS_UP = frame(b'{"status":"UP"}')
+
+_Stream = tuple[str, str, Variant]
+
+
+@dataclass(frozen=True)
+class SessionContext:
+    """What all sessions of a simulator share."""
+
+    feed: Feed
+    journal: Journal
+    timing: Timing
+    limits: Limits
+    chance: random.Random
+
+
+class Session:
+    """One client. Owned by the loop's thread."""
+
+    def __init__(
+        self,
+        number: int,
+        endpoint: Endpoint,
+        protocol: ServerProtocol,
+        pipe: Pipe,
+        context: SessionContext,
+        ended: Callable[[Session], None],
+    ) -> None:
+        self.number = number
+        self.endpoint = endpoint
+        self.pipe = pipe
+        self.wire_format = WireFormat.DEFAULT
+        #: The list as the client asked for it.
+        self.items: tuple[Item, ...] = ()
+        #: Frames that wait for the next flush.
+        self.outbox: list[bytes] = []
+        #: Answers pings, sends no data: a server whose feed died.
+        self.muted = False
+        self._protocol = protocol
+        self._context = context
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._streams: dict[_Stream, None] = {}
+        self._request_windows = [
+            Window(limit, context.limits.tolerance) for limit in context.limits.requests
+        ]
+        self._parts: list[bytes] = []
+        self._timers: list[asyncio.TimerHandle] = []
+        self._snapshot_timers: list[asyncio.TimerHandle] = []
+        self._status_timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._active_at = monotonic()
+        self._finished = False
+        self._closing = False
+        self._compressed = bool(protocol.extensions)
+        self._watch_idle()
+
+    # What comes in.
+
+    def receive(self, events: list[Any]) -> None:
+        """Frames of the client; pongs and close frames were answered by the protocol."""
+        self._active_at = monotonic()
+        for event in events:
+            if not isinstance(event, Frame):
+                continue
+            if event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                self._parts.append(bytes(event.data))
+                if event.fin:
+                    message = b"".join(self._parts)
+                    self._parts.clear()
+                    if not self._closing:
+                        self._read(message)
+            elif event.opcode is Opcode.CLOSE:
+                self._closing = True
+
+    def _read(self, message: bytes) -> None:
+        if message == b"PING":
+            self._context.journal.count("text_pings")
+            self._send_status()
+            return
+        try:
+            parsed = json.loads(message)
+        except ValueError:
+            self._note(message.decode(errors="replace"), len(message))
+            self.refuse(Refused("WRONG_FORMAT"))
+            return
+        self._note(parsed, len(message))
+        now = monotonic()
+        # Every window counts the message, also where another one refuses it.
+        if not all([window.take(now) for window in self._request_windows]):
+            self.refuse(Refused("TOO_MANY_REQUEST"))
+            return
+        try:
+            request = read_request(parsed, self.endpoint, self._context.limits.combinations)
+        except Refused as refusal:
+            self.refuse(refusal)
+            return
+        if request.items:
+            self._replace_list(request)
+        if request.lists:
+            self._answer_list(request)
+
+    def _note(self, parsed: Any, size: int) -> None:
+        self._context.journal.add(
+            RequestSeen(monotonic(), self.number, self.endpoint.value, parsed, size)
+        )
+
+    def _send_status(self) -> None:
+        self._write([_STATUS_UP])
+        if self._status_timer is not None:
+            self._status_timer.cancel()
+        if not self._finished:
+            self._status_timer = self._loop.call_later(
+                self._context.timing.status_interval, self._send_status
+            )
+
+    # The list.
+
+    def _replace_list(self, request: Request) -> None:
+        """The request is the whole list from now on."""
+        self._cancel(self._snapshot_timers)
+        self.wire_format = request.wire_format or WireFormat.DEFAULT
+        self.items = request.items
+        if self.endpoint is not Endpoint.PUBLIC:
+            return
+        feed = self._context.feed
+        keep: dict[_Stream, None] = {}
+        begin_later: list[tuple[_Stream, bool, bool]] = []
+        for item in request.items:
+            for stream in self._streams_of(item):
+                known = _like(stream, self._streams)
+                if item.realtime and (known or not item.snapshot):
+                    keep[stream] = None
+                if item.snapshot:
+                    begin_later.append((stream, True, item.realtime))
+        gone = [stream for stream in self._streams if stream not in keep]
+        for stream in gone:
+            feed.remove(self, *stream)
+        listed = {(kind, code) for (kind, code, _), _, _ in begin_later} | {
+            (kind, code) for kind, code, _ in keep
+        }
+        self._send_late([stream for stream in gone if stream[:2] not in listed])
+        for stream in keep:
+            feed.add(self, *stream)
+        self._streams = keep
+        self._plan_snapshots(begin_later)
+
+    def _streams_of(self, item: Item) -> list[_Stream]:
+        exchange = self._context.feed.exchange
+        streams = []
+        for code, units in item.targets():
+            # Silence: an unknown code, and grouped prices where there are none.
+            if code not in exchange or (item.level and not code.startswith("KRW-")):
+                continue
+            streams.append((item.type, code, Variant(self.wire_format, units, item.level)))
+        return streams
+
+    def _send_late(self, gone: list[_Stream]) -> None:
+        # Of the old list: states at once, trades when (and if) they are made, because a trade
+        # that is told twice would be an invention.
+        left = self._context.limits.late_frames
+        until = monotonic() + self._context.timing.late_window
+        for kind, code, variant in gone:
+            if left <= 0:
+                break
+            feed = self._context.feed
+            if kind == "trade":
+                feed.linger(self, kind, code, variant, 1, until)
+            else:
+                data = feed.snapshot(kind, code, variant, "REALTIME")
+                if data is not None:
+                    self._write([data])
+            left -= 1
+
+    def _plan_snapshots(self, streams: list[tuple[_Stream, bool, bool]]) -> None:
+        bursts = self._context.timing.snapshot_bursts
+        share = -(-len(streams) // len(bursts)) if streams else 0
+        for place, (earliest, latest) in enumerate(bursts):
+            part = streams[place * share : (place + 1) * share]
+            if part:
+                delay = self._context.chance.uniform(earliest, latest)
+                timer = self._loop.call_later(delay, self._send_snapshots, part)
+                self._snapshot_timers.append(timer)
+
+    def _send_snapshots(self, streams: list[tuple[_Stream, bool, bool]]) -> None:
+        feed = self._context.feed
+        # What was pushed before belongs before the snapshot.
+        self.flush()
+        frames = []
+        for stream, _, realtime in streams:
+            data = feed.snapshot(*stream, "SNAPSHOT")
+            if data is not None:
+                frames.append(data)
+            if realtime:
+                self._streams[stream] = None
+                feed.add(self, *stream)
+        self._write(frames)
+
+    def _answer_list(self, request: Request) -> None:
+        if request.wire_format is not None and request.wire_format is not self.wire_format:
+            self._change_format(request.wire_format)
+        answer: dict[str, Any] = {
+            "method": "LIST_SUBSCRIPTIONS",
+            "result": [item.listed() for item in self.items],
+            "ticket": request.ticket,
+        }
+        if self.wire_format.short_keys:
+            answer = shorten("LIST_SUBSCRIPTIONS", answer)
+        self.send_text(dump(answer))
+
+    def _change_format(self, wire_format: WireFormat) -> None:
+        feed = self._context.feed
+        self.wire_format = wire_format
+        changed: dict[_Stream, None] = {}
+        for kind, code, variant in self._streams:
+            feed.remove(self, kind, code, variant)
+            new = variant._replace(wire_format=wire_format)
+            feed.add(self, kind, code, new)
+            changed[kind, code, new] = None
+        self._streams = changed
+
+    # What goes out.
+
+    def send_text(self, text: str) -> None:
+        """One message, in a binary frame like all of them."""
+        self._write([frame(text.encode())])
+
+    def send_bytes(self, data: bytes) -> None:
+        """Bytes as they are, framed or not."""
+        self.flush()
+        self.pipe.write(data)
+
+    def flush(self) -> None:
+        """Write what was pushed."""
+        frames, self.outbox = self.outbox, []
+        if frames:
+            self._write(frames)
+
+    def _write(self, frames: list[bytes]) -> None:
+        if self._finished or self._closing or not frames:
+            return
+        if self.muted:
+            self._context.journal.count("muted_frames", len(frames))
+            return
+        if self._compressed:
+            for whole in frames:
+                self._protocol.send_binary(payload_of(whole))
+            data = b"".join(self._protocol.data_to_send())
+        else:
+            data = b"".join(frames)
+        self._active_at = monotonic()
+        self.pipe.write(data)
+        self._context.journal.count("frames_sent", len(frames))
+        if self.pipe.waiting > self._context.limits.buffer:
+            # It does not read. Nothing is left out in silence: the connection ends.
+            self._end("buffer")
+            self.pipe.abort()
+
+    # The end.
+
+    def refuse(self, refusal: Refused) -> None:
+        """An error frame, and the close behind it."""
+        self.flush()
+        self.send_text(refusal.to_json())
+        self._context.journal.add(ErrorSent(monotonic(), self.number, refusal.name))
+        delay = self._context.chance.uniform(*self._context.timing.error_close_delay)
+        self._timers.append(self._loop.call_later(delay, self.close, 1000, "", "error"))
+
+    def close(self, code: int = 1000, reason: str = "", why: str = "server") -> None:
+        """A close frame; TCP follows when the client answers, or after a while."""
+        if self._finished or self._protocol.state is not State.OPEN:
+            return
+        self.flush()
+        self._protocol.send_close(code, reason)
+        self._closing = True
+        self.pipe.write(b"".join(self._protocol.data_to_send()))
+        self._end(why)
+        self._loop.call_later(self._context.timing.close_timeout, self.pipe.abort)
+
+    def drop(self, how: str) -> None:
+        """End TCP without a close frame: ``eof``, ``reset`` or ``abort``."""
+        self.flush()
+        self._end(how)
+        {"eof": self.pipe.close, "reset": self.pipe.reset, "abort": self.pipe.abort}[how]()
+
+    def lost(self) -> None:
+        """TCP is gone."""
+        self._end("client")
+
+    def _watch_idle(self) -> None:
+        left = self._active_at + self._context.timing.idle_timeout - monotonic()
+        if left <= 0 and not self.pipe.stalled:
+            self._end("idle")
+            self.pipe.abort()
+            return
+        self._idle_timer = self._loop.call_later(max(left, 0.05), self._watch_idle)
+
+    def _end(self, why: str) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        self._cancel(self._timers)
+        self._cancel(self._snapshot_timers)
+        for timer in (self._status_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        for stream in self._streams:
+            self._context.feed.remove(self, *stream)
+        self._streams.clear()
+        self._context.feed.forget(self)
+        self._context.journal.add(Closed(monotonic(), self.number, why))
+        self._ended(self)
+
+    @staticmethod
+    def _cancel(timers: list[asyncio.TimerHandle]) -> None:
+        for timer in timers:
+            timer.cancel()
+        timers.clear()
+
+
+def _like(stream: _Stream, known: dict[_Stream, None]) -> bool:
+    # The same stream, whatever its format was.
+    kind, code, variant = stream
+    return any(
+        (kind, code, variant._replace(wire_format=wire_format)) in known
+        for wire_format in WireFormat
+    )

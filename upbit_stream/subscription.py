@@ -1,0 +1,194 @@
+"""Subscription: what a person holds of a subscription."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from upbit_stream.delivery.channel import Channel, SubscriptionStats
+from upbit_stream.engine import Engine
+from upbit_stream.errors import StreamClosedError, SubscriptionError
+from upbit_stream.events import Event
+from upbit_stream.protocol.codes import check_codes
+from upbit_stream.protocol.requests import check_level
+
+if TYPE_CHECKING:
+    from upbit_stream.stream import UpbitStream
+
+__all__ = ["Subscription"]
+
+E = TypeVar("E", bound=Event)
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class Subscription(Generic[E]):
+    """Events of one type for some codes. Made by the methods of a stream, not by hand.
+
+    There are two ways to get the events, and each subscription has one of them: *callbacks*
+    (given to the stream's method, or by using the subscription as a decorator), called on a
+    thread of the subscription's own; or *iteration* and :meth:`get`, in your thread.
+
+    It ends when it or its stream is closed, or by an error that trying again cannot heal; a
+    reconnect does not end it. It keeps its stream alive; a stream does not need it to go on.
+    """
+
+    def __init__(self, channel: Channel[E], engine: Engine, stream: UpbitStream) -> None:
+        self._channel = channel
+        self._engine = engine
+        # Held, so that a stream lives as long as someone waits for its events.
+        self._stream = stream
+
+    # Getting events.
+
+    def __call__(self, callback: F) -> F:
+        """Call ``callback`` with every event; returns it, so that this is a decorator::
+
+            @stream.trade("KRW-BTC")
+            def on_trade(trade): ...
+
+        Several callbacks are called in the order in which they were added. Raises ``TypeError``
+        for what cannot be called.
+        """
+        check_callback(callback)
+        self._channel.add_callback(callback)
+        return callback
+
+    def __iter__(self) -> Iterator[E]:
+        """The events as they come, until the subscription ends.
+
+        Raises :class:`~upbit_stream.errors.UpbitStreamError` when it was ended by an error,
+        :class:`~upbit_stream.errors.SubscriptionError` when it has callbacks.
+        """
+        self._refuse_callbacks("iterate over")
+        return self._events()
+
+    def _events(self) -> Iterator[E]:
+        self._engine.start_if_new()
+        while events := self._channel.take(1):
+            self._channel.count_delivered()
+            yield events[0]
+        if self._channel.error is not None:
+            raise self._channel.error
+
+    def get(self, timeout: float | None = None) -> E:
+        """The next event; waits for it ``timeout`` seconds (None: as long as it takes).
+
+        Raises ``TimeoutError`` when none came,
+        :class:`~upbit_stream.errors.StreamClosedError` when the subscription was closed and
+        nothing is left, or the error that ended it.
+        """
+        self._refuse_callbacks("get events of")
+        self._engine.start_if_new()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        events = self._channel.take(1, deadline)
+        if events:
+            self._channel.count_delivered()
+            return events[0]
+        if self._channel.error is not None:
+            raise self._channel.error
+        if self._channel.ended:
+            raise StreamClosedError("this subscription is closed")
+        raise TimeoutError(
+            f"no {self.type} event within {timeout} s; the market may be quiet, or "
+            f"the connection is not up (state: {self._stream.state.value})"
+        )
+
+    @property
+    def latest(self) -> dict[str, E]:
+        """The newest event of each code that has had one, whether it was delivered or not."""
+        return self._channel.latest
+
+    # What is subscribed.
+
+    @property
+    def type(self) -> str:
+        """The wire's type: ``trade``, ``candle.1m`` …"""
+        return self._channel.demand.type
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes, in the order in which they were added."""
+        return self._channel.demand.codes
+
+    def add(self, codes: str | Iterable[str]) -> None:
+        """Subscribe further codes; those that are there already stay as they are.
+
+        Raises :class:`~upbit_stream.errors.InvalidCodeError`, and
+        :class:`~upbit_stream.errors.SubscriptionError` for a code whose book cannot be grouped
+        as this subscription asks.
+        """
+        added = check_codes(codes)
+        check_level(self._channel.demand.level, added)
+        self._engine.change_codes(
+            self._channel, lambda present: tuple(dict.fromkeys((*present, *added)))
+        )
+
+    def remove(self, codes: str | Iterable[str]) -> None:
+        """Unsubscribe codes; those that are not there do not matter.
+
+        Raises :class:`~upbit_stream.errors.InvalidCodeError`, and
+        :class:`~upbit_stream.errors.SubscriptionError` if none would remain: that is
+        :meth:`close`.
+        """
+        removed = check_codes(codes)
+
+        def without(present: tuple[str, ...]) -> tuple[str, ...]:
+            left = tuple(code for code in present if code not in removed)
+            if not left:
+                raise SubscriptionError(
+                    f"remove({list(removed)!r}) would leave no code; use close() instead"
+                )
+            return left
+
+        self._engine.change_codes(self._channel, without)
+
+    @property
+    def stats(self) -> SubscriptionStats:
+        """The counters at this moment."""
+        return self._channel.stats
+
+    # The end.
+
+    @property
+    def closed(self) -> bool:
+        """Whether the subscription has ended, by :meth:`close`, with its stream or by an error."""
+        return self._channel.ended
+
+    def close(self) -> None:
+        """Unsubscribe; returns at once, and does nothing the second time.
+
+        What is queued is still delivered, unless it is called by a callback of this very
+        subscription: then that call was the last.
+        """
+        self._engine.unsubscribe(self._channel)
+
+    def __enter__(self) -> Subscription[E]:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Subscription) and self._channel is other._channel
+
+    def __hash__(self) -> int:
+        return hash(self._channel)
+
+    def __repr__(self) -> str:
+        codes = self.codes
+        shown = ", ".join(codes[:3]) + (f", … {len(codes)} codes" if len(codes) > 3 else "")
+        return f"<Subscription {self.type} {shown}{' closed' if self.closed else ''}>"
+
+    def _refuse_callbacks(self, what: str) -> None:
+        if self._channel.callbacks:
+            raise SubscriptionError(
+                f"you cannot {what} a subscription that has callbacks: they get every event; "
+                "make a second subscription, it costs no second connection"
+            )
+
+
+def check_callback(callback: object) -> None:
+    """Refuse what cannot be called, with ``TypeError``."""
+    if not callable(callback):
+        raise TypeError(f"callback={callback!r}: a function that takes one event is needed")

@@ -1,0 +1,12 @@
+"""websocket-client made fast: many frames per system call. Knows nothing of Upbit.
+
+`frames.py` cuts bytes into messages, `websocket.py` is what a connection holds, `opening.py` makes
+one, and `upgrade.py` is the HTTP part of that.
+"""
+
+from __future__ import annotations
+
+from upbit_stream.transport.opening import open_websocket
+from upbit_stream.transport.websocket import BulkWebSocket, ConnectionClosed
+
+__all__ = ["BulkWebSocket", "ConnectionClosed", "open_websocket"]

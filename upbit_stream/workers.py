@@ -1,0 +1,73 @@
+"""The threads of the package: each has a name, an owner and an end.
+
+Every thread that this package starts is a :class:`Worker`, so that clean closing is a property
+of one class.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+__all__ = ["Worker", "numbered"]
+
+_log = logging.getLogger("upbit_stream")
+# A counter for each prefix. Both steps of numbered() are atomic, so there is no lock.
+_counters: dict[str, itertools.count[int]] = {}
+
+
+def numbered(prefix: str) -> str:
+    """``prefix`` with a number: ``upbit-io-public-1``, then ``upbit-io-public-2`` …"""
+    return f"{prefix}-{next(_counters.setdefault(prefix, itertools.count(1)))}"
+
+
+class Worker:
+    """A named thread that runs one function and can be waited for.
+
+    The thread is a daemon: a callback that never returns must not keep a script from ending.
+    Clean ends come from the owner, who tells the function to return and then joins.
+    """
+
+    def __init__(self, name: str, target: Callable[[], None]) -> None:
+        self._target = target
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def name(self) -> str:
+        """The thread's name, as debuggers and ``threading.enumerate()`` show it."""
+        return self._thread.name
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller is this very thread, which therefore cannot wait for itself."""
+        return self._thread is threading.current_thread()
+
+    def start(self) -> None:
+        """Start the thread; once."""
+        self._thread.start()
+
+    def join(self, deadline: float) -> bool:
+        """Wait until ``deadline`` (of ``time.monotonic()``); whether the thread has ended.
+
+        A thread that was never started counts as ended, and so does the caller's own: it ends
+        when the caller returns.
+        """
+        if self._thread.ident is not None and not self.is_current:
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+            return not self._thread.is_alive()
+        return True
+
+    def _run(self) -> None:
+        try:
+            self._target()
+        except BaseException:
+            # The targets handle what they expect; this is a bug, and it must be seen.
+            _log.critical("%s ended by an unexpected exception", self.name, exc_info=True)
