@@ -205,10 +205,10 @@ class Engine:
             return True
 
     def wait_closed(self, timeout: float | None) -> None:
-        """Wait until the engine is closed or the time is up; raises what ended every connection
-        for good.
+        """Wait until the engine is closed (at once if it was) or the time is up; raises what
+        ended every connection for good.
         """
-        self.start()
+        self.start_if_new()
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             while not self._closing:

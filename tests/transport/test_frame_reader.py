@@ -145,6 +145,15 @@ def test_full_reads_double_the_buffer_up_to_its_limit() -> None:
     assert rooms == [65536, 131072, 262144, LARGEST_BUFFER, LARGEST_BUFFER]
 
 
+@pytest.mark.parametrize("width", [7, 16, 64])
+def test_a_header_may_be_cut_by_the_end_of_the_buffer(width: int) -> None:
+    wire = frame(BINARY, bytes(100), width=width)
+    for before in range(64 - 10, 64):
+        reader = FrameReader(MAX, 64)
+        sent = frame(BINARY, bytes(before - 2)) + wire
+        assert feed(reader, sent) == [bytes(before - 2), bytes(100)], before
+
+
 def test_a_large_frame_gets_its_room_and_gives_it_back() -> None:
     reader = FrameReader(16 * 1024 * 1024)
     payload = os.urandom(3_000_000)

@@ -25,6 +25,7 @@ from websocket._handshake import CookieJar
 
 from upbit_stream.transport import BulkWebSocket, open_websocket
 from upbit_stream.transport.opening import default_ssl_context
+from upbit_stream.transport.upgrade import BODY_TIMEOUT
 
 StartPeer = Callable[..., Peer]
 
@@ -142,13 +143,15 @@ BAN = '{"error":{"name":"banned","message":"10 seconds"}}'
 )
 def test_a_refusal_can_be_read(headers: str, body: str, start_peer: StartPeer) -> None:
     head = f"HTTP/1.1 418 I'm a teapot\r\nRetry-After: 10\r\n{headers}\r\n"
-    peer = start_peer(respond(head + body, hang_up="Content" not in headers))
+    peer = start_peer(respond(head + body, hang_up=not headers))
+    begin = time.monotonic()
     with pytest.raises(WebSocketBadStatusException) as refused:
         open_websocket(peer.url, timeout=PATIENCE)
     assert refused.value.status_code == 418
     assert refused.value.resp_headers is not None
     assert refused.value.resp_headers["retry-after"] == "10"
     assert refused.value.resp_body == BAN.encode()
+    assert time.monotonic() - begin < BODY_TIMEOUT  # read to its end, not until it was too late
 
 
 @pytest.mark.parametrize(
@@ -156,8 +159,10 @@ def test_a_refusal_can_be_read(headers: str, body: str, start_peer: StartPeer) -
 )
 def test_a_refusal_without_a_body(rest: str, start_peer: StartPeer) -> None:
     peer = start_peer(respond(f"HTTP/1.1 503 Service Unavailable\r\n{rest}"))
+    begin = time.monotonic()
     with pytest.raises(WebSocketBadStatusException) as refused:
         open_websocket(peer.url, timeout=PATIENCE)
+    assert time.monotonic() - begin < BODY_TIMEOUT
     assert refused.value.status_code == 503
     assert not refused.value.resp_body
 

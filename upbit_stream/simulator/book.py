@@ -64,9 +64,9 @@ class Book:
         self._quote = quote
         self._depth = depth
         self._random = chance
-        # A typical order is worth about a million won, whatever the coin costs.
+        # A typical order is worth about five million won, whatever the coin costs.
         won = {"KRW": 1, "BTC": 116_000_000, "USDT": 1_390}.get(quote, 1)
-        self._size = max(1_000, int(10**14 // max(1, price * won // 10**8)))
+        self._size = max(1_000, int(5 * 10**14 // max(1, price * won // 10**8)))
         self._stirred = 0
         self._asks: list[Row] = []
         self._bids: list[Row] = []
@@ -132,27 +132,25 @@ class Book:
         # The row is gone, a new one comes at the far end. The other side follows when the gap
         # became wide, so that the spread stays one to three steps.
         if buy:
-            self._asks.pop(0)
+            del self._asks[0]
             if not self._asks:
                 self._asks.append(self._above(self._bids[0][0], 2))
             self._extend_asks()
-            self._asks = self._asks[: self._depth]
-            while self._steps_apart() > 3 or (
-                self._steps_apart() > 1 and self._random.random() < 0.7
-            ):
+            while self._gap_closes():
                 self._bids.insert(0, self._above(self._bids[0][0], 1))
-                del self._bids[self._depth :]
+            del self._bids[self._depth :]
         else:
-            self._bids.pop(0)
+            del self._bids[0]
             if not self._bids:
                 self._bids.append(self._below(self._asks[0][0], 2))
             self._extend_bids()
-            self._bids = self._bids[: self._depth]
-            while self._steps_apart() > 3 or (
-                self._steps_apart() > 1 and self._random.random() < 0.7
-            ):
+            while self._gap_closes():
                 self._asks.insert(0, self._below(self._asks[0][0], 1))
-                del self._asks[self._depth :]
+            del self._asks[self._depth :]
+
+    def _gap_closes(self) -> bool:
+        steps = self._steps_apart()
+        return steps > 3 or (steps > 1 and self._random.random() < 0.7)
 
     def _steps_apart(self) -> int:
         bid, ask = self._bids[0][0], self._asks[0][0]

@@ -162,7 +162,7 @@ class Feed:
         if kind == "ticker":
             return encoder.ticker(market, stream_type)
         if kind == "orderbook":
-            view = market.published
+            view = market.seen()
             return encoder.orderbook(code, view, variant.units, variant.level, stream_type)
         bars = market.bars.newest(kind.partition(".")[2], None, 1)
         return encoder.candle(kind, code, bars[0], stream_type) if bars else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from functools import lru_cache
 
 from upbit_stream.config import WireFormat
@@ -24,10 +25,11 @@ from upbit_stream.simulator.digits import (
     value_plain,
 )
 from upbit_stream.simulator.history import Bar
-from upbit_stream.simulator.keys import short_name
+from upbit_stream.simulator.keys import NESTED, short_name
 from upbit_stream.simulator.market import DAY_MS, Fill, Market
 
-__all__ = ["BINARY", "CLOSE", "TEXT", "Encoder", "frame", "payload_of"]
+__all__ = ["BINARY", "CLOSE", "TEXT", "Encoder", "candle_times", "change_of", "encoders",
+           "frame", "payload_of", "rate_of"]
 
 TEXT, BINARY, CLOSE = 0x1, 0x2, 0x8
 KST = timezone(timedelta(hours=9))
@@ -75,10 +77,6 @@ _CANDLE = (
     "high_price", "low_price", "trade_price", "candle_acc_trade_volume",
     "candle_acc_trade_price", "timestamp", "stream_type",
 )  # fmt: skip
-_NUMBERS_ONLY = {
-    "timestamp", "trade_timestamp", "sequential_id", "orderbook_units", "is_trading_suspended",
-    "delisting_date", "level",
-}  # fmt: skip
 _STRINGS = {
     "type", "code", "trade_date", "trade_time", "ask_bid", "change", "stream_type",
     "highest_52_week_date", "lowest_52_week_date", "market_state", "market_warning",
@@ -121,7 +119,7 @@ class Encoder:
         self._ticker_volume = spelled["ticker volume"]
         self._ticker_value = spelled["ticker value"]
         self._book_template = self._template("orderbook", _ORDERBOOK)
-        self._unit_template = self._object(_UNIT, lambda name: _UNIT_KEYS[name])
+        self._unit_template = self._object(_UNIT, lambda name: NESTED["orderbook_units"][name])
         self._book_price = cached(spelled["orderbook"])
         self._book_size = cached(spelled["orderbook size"])
         self._book_total = spelled["orderbook total"]
@@ -148,7 +146,7 @@ class Encoder:
         best = self._trade_best
         text = self._trade_template % (
             "trade", code, timestamp, date, time, traded_at, self._trade_price(price),
-            self._trade_volume(volume), side, self._trade_close(close), _change(price, close),
+            self._trade_volume(volume), side, self._trade_close(close), change_of(price, close),
             self._trade_close(abs(price - close)), sequential_id, best(ask[0]), best(ask[1]),
             best(bid[0]), best(bid[1]), stream_type,
         )  # fmt: skip
@@ -162,12 +160,12 @@ class Encoder:
         volume, value = self._ticker_volume, self._ticker_value
         close = fill.prev_close
         step = fill.price - close
-        rate = _rate(step, close)
+        rate = f"{rate_of(step, close):f}"
         date, time = _clock(fill.traded_at // 1000)
         text = self._ticker_template % (
             "ticker", fill.code, opening(market.open), price(market.high), price(market.low),
             price(fill.price), opening(close), value(market.acc_value),
-            _change(fill.price, close), opening(abs(step)), opening(step), rate.lstrip("-"),
+            change_of(fill.price, close), opening(abs(step)), opening(step), rate.lstrip("-"),
             rate, fill.ask_bid, volume(fill.volume), volume(market.acc_ask + market.acc_bid),
             date.replace("-", ""), time.replace(":", ""), fill.traded_at, volume(market.acc_ask),
             volume(market.acc_bid), opening(market.highest_52w[0]), market.highest_52w[1],
@@ -219,7 +217,6 @@ def candle_times(start: int) -> tuple[str, str]:
     return moment.strftime(spelling), moment.astimezone(KST).strftime(spelling)
 
 
-_UNIT_KEYS = {"ask_price": "ap", "bid_price": "bp", "ask_size": "as", "bid_size": "bs"}
 _EMPTY: Row = (0, 0)
 
 
@@ -231,16 +228,15 @@ def _total(rows: tuple[Row, ...]) -> int:
     return sum(size for _, size in rows[:ROWS])
 
 
-def _change(price: int, close: int) -> str:
+def change_of(price: int, close: int) -> str:
+    """Whether a price is above or below the last close."""
     return "RISE" if price > close else "FALL" if price < close else "EVEN"
 
 
-def _rate(step: int, close: int) -> str:
-    # Ten decimals, rounded half up, from integers: the same in every format.
-    sign = "-" if step < 0 else ""
+def rate_of(step: int, close: int) -> Decimal:
+    """``step`` as a fraction of ``close``, to ten decimals: from integers, so always the same."""
     scaled = (abs(step) * 10**10 * 2 + close) // (2 * close) if close else 0
-    text = f"{exact(scaled, 10):f}"
-    return f"{sign if scaled else ''}{text}".rstrip("0").rstrip(".") if "." in text else text
+    return exact(-scaled if step < 0 else scaled, 10)
 
 
 @lru_cache(maxsize=1024)

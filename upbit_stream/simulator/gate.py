@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import jwt
 
 from upbit_stream.protocol.limits import RateLimit
 from upbit_stream.simulator.settings import Limits
 
-__all__ = ["Bans", "Gate", "Window"]
+__all__ = ["Accounts", "Bans", "Gate", "Window"]
+
+# Nonces that are remembered per account: more than a test or a day of reconnects needs.
+_NONCES = 100_000
 
 
 class Window:
@@ -98,3 +103,32 @@ class Gate:
             windows = [Window(limit, self._limits.tolerance) for limit in limits]
             self._windows[group, who] = windows
         return all([window.take(now) for window in windows])
+
+
+class Accounts:
+    """Who has which secret, and which nonces were used."""
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self._keys = dict(keys)
+        self._used: dict[str, dict[str, None]] = {}
+
+    def check(self, authorization: str | None) -> str | None:
+        """The access key of a good token, which is used up by this; None for a bad one."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme != "Bearer":
+            return None
+        try:
+            claims = jwt.decode(token, options={"verify_signature": False})
+            access_key, nonce = claims.get("access_key"), claims.get("nonce")
+            if not isinstance(access_key, str) or not isinstance(nonce, str) or not nonce:
+                return None
+            jwt.decode(token, self._keys[access_key], algorithms=["HS256", "HS512"])
+        except (jwt.PyJWTError, KeyError):
+            return None
+        used = self._used.setdefault(access_key, {})
+        if nonce in used:
+            return None
+        used[nonce] = None
+        if len(used) > _NONCES:
+            del used[next(iter(used))]
+        return access_key

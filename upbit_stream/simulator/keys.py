@@ -13,7 +13,7 @@ from typing import Any
 
 from upbit_stream.events import Candle, Orderbook, OrderbookUnit, Ticker, Trade
 
-__all__ = ["SHORT", "dump", "short_name", "shorten"]
+__all__ = ["NESTED", "SHORT", "dump", "short_name", "shorten"]
 
 
 def _of(*classes: Any) -> dict[str, str]:
@@ -79,8 +79,8 @@ SHORT: dict[str, dict[str, str]] = {
     "LIST_SUBSCRIPTIONS": _LIST,
 }
 
-# The keys of the objects inside, by the long name of the field that holds them.
-_NESTED: dict[str, dict[str, str]] = {
+#: The keys of the objects inside, by the long name of the field that holds them.
+NESTED: dict[str, dict[str, str]] = {
     "orderbook_units": _UNITS,
     "assets": _ASSETS,
     "params": _PARAMS,
@@ -99,7 +99,7 @@ def shorten(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
     """A message with its short keys, inside and out."""
     table = SHORT[kind.partition(".")[0]]
     return {
-        table.get(name, name): _shorten_value(value, _NESTED.get(name))
+        table.get(name, name): _shorten_value(value, NESTED.get(name))
         for name, value in message.items()
     }
 

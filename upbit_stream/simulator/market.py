@@ -46,7 +46,7 @@ class Market:
 
     __slots__ = (
         "_day", "_place_24h", "_random", "acc_ask", "acc_bid", "acc_value", "bars", "book",
-        "closes", "first_live_id", "high", "highest_52w", "last", "listing", "low",
+        "changed_at", "closes", "first_live_id", "high", "highest_52w", "last", "listing", "low",
         "lowest_52w", "open", "published", "tape", "untold_since", "value_24h", "volume_24h",
     )  # fmt: skip
 
@@ -77,8 +77,8 @@ class Market:
         self.first_live_id = started_at * IDS_PER_MS
         self.untold_since = None
         # A quiet book was last shown some time ago.
-        self.published = self.book.view(started_at - 100 * self._random.randrange(1, 1800))
-        self.book.changed = False
+        self.changed_at = started_at - 100 * self._random.randrange(1, 1800)
+        self.published = self.publish(self.changed_at // 100 * 100)
 
     @property
     def code(self) -> str:
@@ -145,6 +145,7 @@ class Market:
         self.bars.add(traded_at, price, volume)
         if self.untold_since is None:
             self.untold_since = traded_at
+        self.changed_at = timestamp
         book = self.book
         fill = Fill(
             self.listing.code, sequential_id, traded_at, timestamp, price, volume, ask_bid,
@@ -184,6 +185,18 @@ class Market:
         self.published = self.book.view(timestamp)
         self.book.changed = False
         return self.published
+
+    def seen(self) -> BookView:
+        """The book as last shown, or as it would have been had anybody looked."""
+        if self.book.changed:
+            # Not marked as shown: those who subscribed get it at the next point of the grid.
+            self.published = self.book.view(self.changed_at // 100 * 100)
+        return self.published
+
+    def stir(self, timestamp: int) -> None:
+        """Orders come and go, nothing is traded."""
+        self.book.stir()
+        self.changed_at = timestamp
 
     def live_rows(self) -> list[TapeRow]:
         """The trades since the start, oldest first."""

@@ -10,7 +10,7 @@ from upbit_stream.config import WireFormat
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.simulator.digits import to_units
 from upbit_stream.simulator.history import UNITS
-from upbit_stream.simulator.indicators import check_indicator
+from upbit_stream.simulator.indicators import TIMEFRAMES, check_indicator
 
 __all__ = ["CATEGORIES", "Item", "Refused", "Request", "read_request"]
 
@@ -18,7 +18,7 @@ CATEGORIES = frozenset(
     "notice trade wallet maintenance digital_asset nft service event "
     "note trading airdrop feature disclosure".split()
 )
-TIMEFRAMES = ("5m", "15m", "60m", "240m", "1d")
+
 
 _TYPES = {
     Endpoint.PUBLIC: {"ticker", "trade", "orderbook", *(f"candle.{unit}" for unit in UNITS)},

@@ -1,0 +1,68 @@
+"""What all tests share: a simulator, a configuration for it, and a look for what stays behind."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from upbit_stream import StreamConfig
+from upbit_stream.simulator import Simulator
+
+#: Seconds after which a wait on a condition has failed. Long, because a loaded machine is slow;
+#: a test that passes does not wait for it.
+PATIENCE = 20.0
+
+
+def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Wait until ``condition()`` is true; fails when it does not come true."""
+    deadline = time.monotonic() + patience
+    tick = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"did not come true within {patience} s"
+        tick.wait(0.005)
+
+
+def our_threads() -> list[str]:
+    """The names of the package's threads that run at this moment."""
+    return sorted(
+        thread.name
+        for thread in threading.enumerate()
+        if thread.name.startswith("upbit-") and not thread.name.startswith("upbit-simulator")
+    )
+
+
+def open_sockets() -> int:
+    """The sockets of this process to other ends, listening ones aside."""
+    return len([c for c in psutil.Process().net_connections() if c.status != "LISTEN"])
+
+
+def descriptors() -> int:
+    """The open descriptors (on Windows: handles) of this process."""
+    process = psutil.Process()
+    return int(process.num_handles() if psutil.WINDOWS else process.num_fds())
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_behind() -> Iterator[None]:
+    """Every test ends without a thread of the package."""
+    yield
+    gc.collect()
+    eventually(lambda: not our_threads(), 5.0)
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """A simulator whose market stands still: trades come when the test asks for them."""
+    with Simulator(rate=0) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def config(sim: Simulator) -> StreamConfig:
+    """The configuration for that simulator."""
+    return StreamConfig(url=sim.url, rest_url=sim.rest_url)

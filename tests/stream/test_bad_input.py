@@ -1,0 +1,157 @@
+"""What cannot work is refused at the call, by name, and leaves nothing half-registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from upbit_stream import (
+    InvalidCodeError,
+    ReconnectPolicy,
+    StreamConfig,
+    SubscriptionError,
+    UpbitStream,
+    UpbitStreamError,
+)
+
+Call = Callable[[UpbitStream], Any]
+
+WRONG_CODES = [
+    ("krw-btc", "KRW-BTC"),
+    ("BTC-KRW", "KRW-BTC"),
+    ("BTC-USDT", "USDT-BTC"),
+    ("KRW/ETH", "KRW-ETH"),
+    ("KRWETH", "KRW-ETH"),
+    ("btc", "KRW-BTC"),
+    ("KRW-KRW", None),
+    ("", None),
+    ([], None),
+    (None, None),
+    (7, None),
+    (b"KRW-BTC", None),
+    (["KRW-BTC", None], None),
+    (["KRW-BTC", "eth-krw"], "KRW-ETH"),
+]
+
+
+@pytest.mark.parametrize(("codes", "suggestion"), WRONG_CODES)
+def test_wrong_codes(codes: Any, suggestion: str | None) -> None:
+    stream = UpbitStream()
+    for subscribe in (stream.ticker, stream.trade, stream.orderbook, stream.candle):
+        with pytest.raises(InvalidCodeError) as caught:
+            subscribe(codes)
+        message = str(caught.value)
+        wrong = codes[-1] if isinstance(codes, list) and codes else codes
+        assert repr(wrong) in message
+        assert '"KRW-BTC"' in message
+        assert caught.value.suggestion == suggestion
+        if suggestion:
+            assert f"Did you mean {suggestion!r}?" in message
+    assert stream.subscriptions == ()
+
+
+WRONG_CALLS: list[tuple[str, Call, type[Exception], str]] = [
+    ("depth", lambda s: s.orderbook("KRW-BTC", depth=7), SubscriptionError, "depth=7.*1, 5, 15, 30"),
+    ("depth text", lambda s: s.orderbook("KRW-BTC", depth="5"), SubscriptionError, "depth='5'"),
+    ("depth bool", lambda s: s.orderbook("KRW-BTC", depth=True), SubscriptionError, "depth=True"),
+    ("unit", lambda s: s.candle("KRW-BTC", unit="2m"), SubscriptionError, "unit='2m'.*1s, 1m, 3m"),
+    ("unit none", lambda s: s.candle("KRW-BTC", unit=None), SubscriptionError, "unit=None"),
+    (
+        "level on a BTC market",
+        lambda s: s.orderbook(["KRW-BTC", "BTC-ETH"], level=10),
+        SubscriptionError,
+        "level=10 with BTC-ETH.*KRW markets",
+    ),
+    ("level", lambda s: s.orderbook("KRW-BTC", level=-1), SubscriptionError, "level=-1"),
+    (
+        "neither snapshot nor realtime",
+        lambda s: s.trade("KRW-BTC", snapshot=False, realtime=False),
+        SubscriptionError,
+        "asks for nothing",
+    ),
+    ("queue size", lambda s: s.trade("KRW-BTC", queue_size=-1), ValueError, "queue_size=-1"),
+    ("queue size 0", lambda s: s.trade("KRW-BTC", queue_size=0), ValueError, "queue_size=0"),
+    ("queue size 1.5", lambda s: s.trade("KRW-BTC", queue_size=1.5), TypeError, "queue_size=1.5"),
+    (
+        "overflow",
+        lambda s: s.trade("KRW-BTC", overflow="wait"),
+        ValueError,
+        "overflow='wait'.*'drop_oldest', 'drop_newest', 'latest', 'block'",
+    ),
+    ("callback", lambda s: s.trade("KRW-BTC", 5), TypeError, "callback=5"),
+    ("decorated", lambda s: s.trade("KRW-BTC")(5), TypeError, "callback=5"),
+    ("handler", lambda s: s.on_state(5), TypeError, r"on_state\(5\)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [row[1:] for row in WRONG_CALLS],
+    ids=[row[0] for row in WRONG_CALLS],
+)
+def test_wrong_calls(call: Call, kind: type[Exception], message: str) -> None:
+    stream = UpbitStream()
+    with pytest.raises(kind, match=message):
+        call(stream)
+    if "decorated" not in message:
+        assert [one.codes for one in stream.subscriptions] in ([], [("KRW-BTC",)])
+
+
+def test_a_refused_subscription_is_not_half_registered() -> None:
+    stream = UpbitStream()
+    for _, call, kind, _ in WRONG_CALLS:
+        if issubclass(kind, UpbitStreamError):
+            with pytest.raises(kind):
+                call(stream)
+    assert stream.subscriptions == ()
+
+
+WRONG_SETTINGS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"url": "http://x"}, ValueError, "url='http://x'.*ws://"),
+    ({"url": "api.upbit.com"}, ValueError, "ws:// or wss://"),
+    ({"url": 5}, TypeError, "url=5"),
+    ({"rest_url": "ws://x"}, ValueError, "rest_url='ws://x'.*http://"),
+    ({"wire_format": "XML"}, ValueError, "wire_format='XML'.*'SIMPLE'"),
+    ({"numbers": "fraction"}, ValueError, "numbers='fraction'.*float"),
+    ({"ping_interval": 0}, ValueError, "ping_interval=0"),
+    ({"ping_timeout": -1}, ValueError, "ping_timeout=-1"),
+    ({"connect_timeout": "10"}, TypeError, "connect_timeout='10'"),
+    ({"connect_timeout": float("inf")}, ValueError, "must be finite"),
+    ({"queue_size": -5}, ValueError, "queue_size=-5"),
+    ({"queue_size": True}, TypeError, "queue_size=True"),
+    ({"overflow": "none"}, ValueError, "overflow='none'"),
+    ({"reconnect": 5}, TypeError, "reconnect=5"),
+    ({"ssl_context": "cert.pem"}, TypeError, "ssl_context='cert.pem'"),
+    ({"max_message_size": 0}, ValueError, "max_message_size=0"),
+]
+
+
+@pytest.mark.parametrize(("settings", "kind", "message"), WRONG_SETTINGS)
+def test_wrong_settings(settings: dict[str, Any], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        StreamConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base": 0},
+        {"factor": 0.5},
+        {"cap": -1},
+        {"jitter": 2},
+        {"min_interval": -1},
+        {"max_attempts": 0},
+    ],
+)
+def test_wrong_policies(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        ReconnectPolicy(**settings)
+
+
+def test_an_unknown_region() -> None:
+    with pytest.raises(ValueError, match="region='us'.*'kr', 'sg', 'id', 'th'"):
+        UpbitStream(region="us")
+    with pytest.raises(TypeError, match="StreamConfig is needed"):
+        UpbitStream(config={"url": "ws://x"})  # type: ignore[arg-type]

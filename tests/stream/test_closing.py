@@ -1,0 +1,259 @@
+"""After close() nothing of ours is left, however it was called."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.conftest import descriptors, eventually, our_threads
+
+from upbit_stream import ConnectionState, StreamConfig, Trade, UpbitStream
+from upbit_stream.simulator import Simulator
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_stays_behind(sim: Simulator) -> object:
+    before = descriptors()
+    yield
+    gc.collect()
+    # The simulator's end of a socket lives in this process, too, and takes a moment longer.
+    eventually(lambda: descriptors() <= before)
+
+
+def busy_stream(config: StreamConfig, sim: Simulator, seen: list[Trade]) -> UpbitStream:
+    stream = UpbitStream(config=config)
+    stream.trade(sim.codes, callback=seen.append)
+    stream.orderbook(sim.codes, overflow="latest", callback=lambda book: None)
+    stream.on_state(lambda state: None)
+    stream.start()
+    eventually(lambda: len(seen) >= len(sim.codes))
+    return stream
+
+
+def test_close_from_outside_drains_and_leaves_nothing(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    seen: list[Trade] = []
+    stream = busy_stream(config, sim, seen)
+    sim.burst(2000)
+    eventually(lambda: stream.stats.received > 1000)
+    began = time.monotonic()
+    assert stream.close(timeout=3.0)
+    assert time.monotonic() - began < 3.0
+    assert our_threads() == []
+    stats = stream.stats
+    assert stats.delivered == stats.received - stats.dropped
+    assert stats.queued == 0
+    assert stream.state is ConnectionState.DISCONNECTED
+
+
+def test_close_twice_and_from_three_threads_at_once(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    stream = busy_stream(config, sim, [])
+    barrier = threading.Barrier(3)
+
+    def close() -> bool:
+        barrier.wait()
+        return stream.close(3.0)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert [one.result() for one in [pool.submit(close) for _ in range(3)]] == [True] * 3
+    assert our_threads() == []
+    assert stream.close()
+
+
+def test_close_from_inside_a_callback_delivers_no_more_to_it(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    seen: list[Trade] = []
+    returned: list[bool] = []
+    with UpbitStream(config=config) as stream:
+
+        @stream.trade("KRW-BTC")
+        def on_trade(trade: Trade) -> None:
+            seen.append(trade)
+            if len(seen) == 10:
+                returned.append(stream.close(3.0))
+
+        assert stream.wait_connected(10)
+        eventually(lambda: len(seen) == 1)
+        sim.burst(500, codes=["KRW-BTC"])
+        stream.run(20)
+        eventually(lambda: returned)
+    assert returned == [True]
+    assert len(seen) == 10
+    assert our_threads() == []
+
+
+def test_close_from_a_state_handler(config: StreamConfig, sim: Simulator) -> None:
+    stream = UpbitStream(config=config)
+    stream.trade("KRW-BTC", callback=lambda trade: None)
+    returned: list[bool] = []
+    states: list[ConnectionState] = []
+
+    @stream.on_state
+    def on_state(state: ConnectionState) -> None:
+        states.append(state)
+        if state is ConnectionState.CONNECTED:
+            returned.append(stream.close(3.0))
+
+    stream.run(20)
+    eventually(lambda: returned == [True] and states[-1] is ConnectionState.DISCONNECTED)
+
+
+@pytest.mark.parametrize("moment", ["not started", "connecting", "refused"])
+def test_close_in_half_started_states(config: StreamConfig, sim: Simulator, moment: str) -> None:
+    if moment == "refused":
+        config = StreamConfig(url="ws://127.0.0.1:9/websocket/v1")
+    stream = UpbitStream(config=config)
+    stream.trade("KRW-BTC", callback=lambda trade: None)
+    if moment != "not started":
+        stream.start()
+    began = time.monotonic()
+    assert stream.close(3.0)
+    assert time.monotonic() - began < 3.0
+    assert our_threads() == []
+
+
+def test_close_does_not_wait_for_a_server_that_does_not_answer(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    seen: list[Trade] = []
+    stream = busy_stream(config, sim, seen)
+    sim.stall()
+    began = time.monotonic()
+    assert stream.close(3.0)
+    assert time.monotonic() - began < 3.0
+    assert our_threads() == []
+    sim.resume()
+
+
+def test_a_stuck_callback_makes_close_return_false_in_time(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    stream = UpbitStream(config=config)
+    release = threading.Event()
+    entered = threading.Event()
+
+    @stream.trade("KRW-BTC")
+    def stuck(trade: Trade) -> None:
+        entered.set()
+        release.wait(60)
+
+    stream.start()
+    assert entered.wait(10)
+    began = time.monotonic()
+    assert not stream.close(0.3)
+    assert time.monotonic() - began < 2.0
+    release.set()
+    assert stream.close(3.0)
+    assert our_threads() == []
+
+
+def test_dropping_the_last_reference_closes(config: StreamConfig, sim: Simulator) -> None:
+    def drop(make: Callable[[], UpbitStream]) -> None:
+        stream = make()
+        assert stream.wait_connected(10)
+        assert our_threads()
+        del stream
+        gc.collect()
+        eventually(lambda: not our_threads())
+
+    def with_callbacks() -> UpbitStream:
+        return busy_stream(config, sim, [])
+
+    def with_an_idle_subscription() -> UpbitStream:
+        stream = UpbitStream(config=config)
+        stream.ticker("KRW-BTC")
+        return stream
+
+    drop(with_callbacks)
+    drop(with_an_idle_subscription)
+    eventually(lambda: not sim.connections)
+
+
+def test_a_failed_connection_leaves_nothing(config: StreamConfig, sim: Simulator) -> None:
+    stream = UpbitStream(config=StreamConfig(url=sim.url + "/nowhere"))
+    stream.on_error(lambda error: None)
+    with pytest.raises(Exception, match="HTTP 404"):
+        stream.trade("KRW-BTC").get(timeout=10)
+    assert stream.state is ConnectionState.ERROR
+    assert stream.close()
+    assert our_threads() == []
+
+
+SCRIPT = """
+import threading
+from upbit_stream import StreamConfig, UpbitStream
+
+with UpbitStream(config=StreamConfig(url={url!r})) as stream:
+    seen = []
+
+    @stream.trade({codes!r})
+    def on_trade(trade):
+        seen.append(trade)
+        if len(seen) == 100:
+            print("running", flush=True)
+
+    {body}
+left = [t.name for t in threading.enumerate() if t.name.startswith("upbit-")]
+print("left", left, stream.stats.queued, flush=True)
+"""
+
+
+def start_script(sim: Simulator, body: str) -> subprocess.Popen[str]:
+    script = textwrap.dedent(SCRIPT).format(url=sim.url, codes=list(sim.codes), body=body)
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C cannot be sent to one process")
+def test_ctrl_c_during_a_burst_ends_clean() -> None:
+    with Simulator(rate=2000) as sim:
+        process = start_script(sim, "stream.run()")
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (0, "left [] 0\n", "")
+
+
+def test_an_exception_in_the_with_block_ends_clean() -> None:
+    with Simulator(rate=2000) as sim:
+        process = start_script(sim, "stream.run(0.3); raise SystemExit(3)")
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (3, "")
+
+
+def test_a_script_that_just_ends_is_closed_at_exit() -> None:
+    script = """
+        from upbit_stream import StreamConfig, UpbitStream
+        stream = UpbitStream(config=StreamConfig(url={url!r}))
+        stream.trade("KRW-BTC", callback=lambda trade: None)
+        stream.start()
+        assert stream.wait_connected(10)
+    """
+    with Simulator(rate=2000) as sim:
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script).format(url=sim.url)],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        eventually(lambda: not sim.connections)

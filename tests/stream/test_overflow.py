@@ -1,0 +1,119 @@
+"""Queues are bounded, and what they drop is told."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from tests.conftest import eventually
+
+from upbit_stream import Drop, OverflowPolicy, StreamConfig, Trade, UpbitStream
+from upbit_stream.simulator import Simulator
+
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
+def test_a_full_queue_drops_counts_and_tells(
+    config: StreamConfig, sim: Simulator, policy: str
+) -> None:
+    release = threading.Event()
+    entered = threading.Event()
+    seen: list[Trade] = []
+    drops: list[Drop] = []
+
+    def slow(trade: Trade) -> None:
+        entered.set()
+        release.wait(60)
+        seen.append(trade)
+
+    with UpbitStream(config=config) as stream:
+        stream.on_drop(drops.append)
+        subscription = stream.trade(
+            "KRW-BTC", callback=slow, queue_size=50, overflow=OverflowPolicy(policy)
+        )
+        assert entered.wait(10)  # the snapshot is in the callback, the queue is empty
+        sim.burst(200, codes=["KRW-BTC"])
+        eventually(lambda: subscription.stats.received == 201)
+        assert subscription.stats.queued == 50
+        assert subscription.stats.dropped == 150
+        release.set()
+        eventually(lambda: len(seen) == 51)
+        produced = sim.ledger("KRW-BTC")[-200:]
+        kept = produced[-50:] if policy == "drop_oldest" else produced[:50]
+        assert [trade.sequential_id for trade in seen[1:]] == kept
+    assert sum(drop.count for drop in drops) == 150
+    assert sum(drop.by_code["KRW-BTC"] for drop in drops) == 150
+    assert {(drop.type, drop.policy.value) for drop in drops} == {("trade", policy)}
+    for drop in drops:
+        assert drop.first_timestamp is not None
+        assert drop.last_timestamp is not None
+        assert drop.first_timestamp <= drop.last_timestamp
+
+
+def test_latest_keeps_the_newest_of_each_code(config: StreamConfig, sim: Simulator) -> None:
+    release = threading.Event()
+    entered = threading.Event()
+    seen: list[Trade] = []
+
+    def slow(trade: Trade) -> None:
+        entered.set()
+        release.wait(60)
+        seen.append(trade)
+
+    codes = ["KRW-BTC", "KRW-ETH"]
+    with UpbitStream(config=config) as stream:
+        subscription = stream.trade(codes, callback=slow, overflow="latest", queue_size=1)
+        assert entered.wait(10)
+        eventually(lambda: subscription.stats.received == 2)
+        sim.burst(300, codes=codes)
+        eventually(lambda: subscription.stats.received == 302)
+        assert subscription.stats.queued <= 2
+        release.set()
+        newest = {sim.ledger(code)[-1] for code in codes}
+        eventually(lambda: newest <= {trade.sequential_id for trade in seen})
+        stats = subscription.stats
+        assert stats.dropped + stats.delivered == 302
+
+
+def test_block_drops_nothing_and_holds_up_nobody_else(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    release = threading.Event()
+    slow_seen: list[Trade] = []
+    good: list[Trade] = []
+
+    def slow(trade: Trade) -> None:
+        release.wait(60)
+        slow_seen.append(trade)
+
+    with UpbitStream(config=config) as stream:
+        blocked = stream.trade("KRW-BTC", callback=slow, overflow="block", queue_size=10)
+        stream.trade("KRW-BTC", callback=good.append)
+        assert stream.wait_connected(10)
+        assert len(stream.connections) == 2
+        eventually(lambda: len(good) == 1 and blocked.stats.received == 1)
+        sim.burst(5000, codes=["KRW-BTC"])
+        eventually(lambda: len(good) == 5001)
+        stats = blocked.stats
+        assert stats.queued <= 10
+        assert stats.dropped == 0
+        release.set()
+        eventually(lambda: len(slow_seen) == 5001)
+        ids = [trade.sequential_id for trade in slow_seen]
+        assert ids == [trade.sequential_id for trade in good]
+        assert blocked.stats.dropped == 0
+
+
+def test_a_stream_with_a_held_up_connection_closes_in_time(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    release = threading.Event()
+    with UpbitStream(config=config) as stream:
+        blocked = stream.trade(
+            "KRW-BTC", callback=lambda trade: release.wait(60), overflow="block", queue_size=1
+        )
+        eventually(lambda: blocked.stats.received == 1)
+        sim.burst(1000, codes=["KRW-BTC"])
+        eventually(lambda: blocked.stats.queued == 1)
+        assert not stream.close(0.5)
+        release.set()
+        assert stream.close(5.0)

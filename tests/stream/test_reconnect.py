@@ -1,0 +1,156 @@
+"""A lost connection is made again, told, and its list restored by one request."""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+import pytest
+import trustme
+from tests.conftest import eventually
+
+from upbit_stream import (
+    ConnectionFailedError,
+    ConnectionState,
+    ReconnectPolicy,
+    StreamConfig,
+    Ticker,
+    Trade,
+    UpbitStream,
+)
+from upbit_stream.simulator import Simulator
+
+LOSSES = {
+    "close 1000": lambda sim: sim.close(1000),
+    "close 1001": lambda sim: sim.close(1001),
+    "close 1011": lambda sim: sim.close(1011, "trouble"),
+    "close 1012": lambda sim: sim.close(1012),
+    "reset": lambda sim: sim.reset(),
+    "end without a close frame": lambda sim: sim.eof(),
+    "restart": lambda sim: sim.restart(),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_way_of_losing_it_is_healed(config: StreamConfig, sim: Simulator, loss: str) -> None:
+    states: list[ConnectionState] = []
+    tickers: list[Ticker] = []
+    trades: list[Trade] = []
+    with UpbitStream(config=config) as stream:
+        stream.on_state(states.append)
+        stream.ticker("KRW-BTC", callback=tickers.append)
+        stream.trade(["KRW-BTC", "KRW-ETH"], callback=trades.append)
+        eventually(lambda: len(tickers) == 1 and len(trades) == 2)
+        lost_at = time.monotonic()
+        LOSSES[loss](sim)
+        eventually(lambda: len(sim.requests) == 2)
+        # A first loss is healed at once (with 1011, after 0.1 s).
+        assert time.monotonic() - lost_at < 2.0
+        eventually(lambda: len(tickers) == 2)
+        newest = sim.trade("KRW-BTC")
+        eventually(lambda: trades[-1].sequential_id == newest)
+        assert stream.stats.reconnects == 1
+    assert [state.value for state in states[:4]] == [
+        "connecting",
+        "connected",
+        "reconnecting",
+        "connected",
+    ]
+    # The whole list, in one request.
+    before, after = (request.parsed[1:] for request in sim.requests)
+    assert before == after
+    # The market stood still: the trade snapshots after the reconnect were known already.
+    assert len(trades) == 3
+    assert len({trade.sequential_id for trade in trades}) == 3
+
+
+def test_the_first_connection_is_tried_until_it_succeeds(sim: Simulator) -> None:
+    with Simulator(rate=0) as reserved:
+        url = reserved.url
+        port = reserved.port
+    config = StreamConfig(url=url)
+    with UpbitStream(config=config) as stream:
+        states: list[ConnectionState] = []
+        stream.on_state(states.append)
+        tickers: list[Ticker] = []
+        stream.ticker("KRW-BTC", callback=tickers.append)
+        assert not stream.wait_connected(0.3)
+        assert stream.state is ConnectionState.CONNECTING
+        with Simulator(rate=0, port=port):
+            assert stream.wait_connected(10)
+            eventually(lambda: tickers)
+        assert states[:2] == [ConnectionState.CONNECTING, ConnectionState.CONNECTED]
+
+
+def test_a_flapping_server_is_given_its_distance(config: StreamConfig, sim: Simulator) -> None:
+    policy = ReconnectPolicy(min_interval=0.4)
+    config = StreamConfig(url=config.url, reconnect=policy)
+    with UpbitStream(config=config) as stream:
+        stream.ticker("KRW-BTC")
+        for count in (1, 2, 3):
+            eventually(lambda count=count: len(sim.handshakes) == count and sim.connections)
+            sim.reset()
+        eventually(lambda: len(sim.handshakes) == 4)
+        times = [handshake.at for handshake in sim.handshakes]
+        # The first loss is healed at once, the next ones wait for the rest of the interval.
+        assert times[1] - times[0] < 0.4
+        assert times[2] - times[1] >= 0.39
+        assert times[3] - times[2] >= 0.39
+
+
+def test_giving_up_after_max_attempts_raises_everywhere() -> None:
+    config = StreamConfig(
+        url="ws://127.0.0.1:9/websocket/v1", reconnect=ReconnectPolicy(max_attempts=2)
+    )
+    with UpbitStream(config=config) as stream:
+        errors: list[Exception] = []
+        stream.on_error(errors.append)
+        subscription = stream.trade("KRW-BTC")
+        with pytest.raises(ConnectionFailedError, match="gave up after 2 attempts.*refused"):
+            list(subscription)
+        with pytest.raises(ConnectionFailedError):
+            subscription.get(timeout=1)
+        with pytest.raises(ConnectionFailedError):
+            stream.run(5)
+        with pytest.raises(ConnectionFailedError):
+            stream.wait_connected(5)
+        assert stream.state is ConnectionState.ERROR
+        eventually(lambda: errors)
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_tls(authority: trustme.CA, server_context: ssl.SSLContext) -> None:
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with Simulator(rate=300, ssl_context=server_context) as sim:
+        assert sim.url.startswith("wss://")
+        with UpbitStream(config=StreamConfig(url=sim.url, ssl_context=trusting)) as stream:
+            trades: list[Trade] = []
+            stream.trade(sim.codes, callback=trades.append)
+            eventually(lambda: len(trades) > 200)
+            sim.reset()
+            count = len(trades)
+            eventually(lambda: len(trades) > count + 200)
+
+
+def test_a_certificate_that_is_not_trusted_is_never_retried(
+    server_context: ssl.SSLContext,
+) -> None:
+    with (
+        Simulator(rate=0, ssl_context=server_context) as sim,
+        UpbitStream(config=StreamConfig(url=sim.url)) as stream,
+    ):
+        with pytest.raises(ConnectionFailedError, match=r"certificate.*ssl_context"):
+            stream.trade("KRW-BTC").get(timeout=10)
+        assert stream.state is ConnectionState.ERROR

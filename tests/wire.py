@@ -1,0 +1,114 @@
+"""Frames as text, in all four formats, with the spelling of every number kept."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DATA = Path(__file__).parent / "data"
+KEYS: dict[str, dict[str, str]] = json.loads((DATA / "keys.json").read_text("utf-8"))
+UNIT_KEYS = KEYS["orderbook_unit"]
+FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
+
+
+class Number(str):
+    """A JSON number as it was spelled."""
+
+    __slots__ = ()
+
+
+class Frame(NamedTuple):
+    """A frame of the corpus: its long-keyed content, numbers as :class:`Number`."""
+
+    source: str
+    stream: str
+    content: dict[str, Any]
+
+
+def stream_of(type_: str) -> str:
+    """The stream's name in the key tables."""
+    return type_.partition(".")[0]
+
+
+def read_corpus() -> list[Frame]:
+    """The frames of ticker, trade, orderbook and candle."""
+    frames = []
+    for line in (DATA / "frames.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        parsed = json.loads(row["frame"], parse_float=Number, parse_int=Number)
+        content = parsed[0] if isinstance(parsed, list) else parsed
+        if "mk" in content:  # 2018: no type, another name for the code
+            content = {"ty": "trade", "cd": content.pop("mk"), **content}
+        type_ = content.get("type", content.get("ty"))
+        if type_ is not None and stream_of(type_) in KEYS:
+            frames.append(Frame(row["source"], stream_of(type_), lengthen(content)))
+    return frames
+
+
+def lengthen(content: dict[str, Any]) -> dict[str, Any]:
+    """``content`` with the long keys."""
+    stream = stream_of(content.get("type", content.get("ty")))
+    long = {short: name for name, short in KEYS[stream].items()}
+    unit_long = {short: name for name, short in UNIT_KEYS.items()}
+    renamed = {long.get(key, key): value for key, value in content.items()}
+    if "orderbook_units" in renamed:
+        renamed["orderbook_units"] = [
+            {unit_long.get(key, key): value for key, value in unit.items()}
+            for unit in renamed["orderbook_units"]
+        ]
+    return renamed
+
+
+def write(content: dict[str, Any], wire_format: str) -> str:
+    """Long-keyed ``content`` as the text of a frame in ``wire_format``."""
+    if wire_format.startswith("SIMPLE"):
+        keys = KEYS[stream_of(content["type"])]
+        content = {keys.get(key, key): value for key, value in content.items()}
+        if "obu" in content:
+            content["obu"] = [
+                {UNIT_KEYS.get(key, key): value for key, value in unit.items()}
+                for unit in content["obu"]
+            ]
+    text = _dump(content)
+    return f"[{text}]" if wire_format.endswith("LIST") else text
+
+
+def _dump(value: Any) -> str:
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(k)}:{_dump(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_dump, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def same_number(got: Any, spelled: Number, numbers: str) -> bool:
+    """Whether ``got`` is exactly what was spelled: as the nearest float, or digit by digit."""
+    if isinstance(got, int) and not isinstance(got, bool):
+        return got == int(spelled)
+    if numbers == "float":
+        return isinstance(got, float) and got == float(spelled)
+    return isinstance(got, Decimal) and got.as_tuple() == Decimal(spelled).as_tuple()
+
+
+def differences(event: Any, content: dict[str, Any], numbers: str) -> list[str]:
+    """What ``event`` says otherwise than ``content``; fields unknown to the event are no matter."""
+    wrong = []
+    for name in type(event).__struct_fields__:
+        if name == "received_at":
+            continue
+        got, want = getattr(event, name), content.get(name)
+        if name == "orderbook_units":
+            if len(got) != len(want):
+                wrong.append(f"{name}: {len(got)} rows, not {len(want)}")
+            for row, (unit, wanted) in enumerate(zip(got, want, strict=False)):
+                wrong += [f"row {row} {one}" for one in differences(unit, wanted, numbers)]
+        elif isinstance(want, Number):
+            if not same_number(got, want, numbers):
+                wrong.append(f"{name}: {got!r}, not {want}")
+        elif got != want:
+            wrong.append(f"{name}: {got!r}, not {want!r}")
+    return wrong
