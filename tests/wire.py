@@ -91,7 +91,11 @@ def same_number(got: Any, spelled: Number, numbers: str) -> bool:
         return got == int(spelled)
     if numbers == "float":
         return isinstance(got, float) and got == float(spelled)
-    return isinstance(got, Decimal) and got.as_tuple() == Decimal(spelled).as_tuple()
+    want = Decimal(spelled)
+    if not isinstance(got, Decimal) or got != want:
+        return False
+    # Every digit, also trailing zeros; but the sign of a zero is no digit.
+    return got.as_tuple()[1:] == want.as_tuple()[1:]
 
 
 def differences(event: Any, content: dict[str, Any], numbers: str) -> list[str]:

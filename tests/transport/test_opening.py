@@ -25,7 +25,7 @@ from websocket._handshake import CookieJar
 
 from upbit_stream.transport import BulkWebSocket, open_websocket
 from upbit_stream.transport.opening import default_ssl_context
-from upbit_stream.transport.upgrade import BODY_TIMEOUT
+from upbit_stream.transport.upgrade import BODY_TIMEOUT, HandshakeSocket
 
 StartPeer = Callable[..., Peer]
 
@@ -137,13 +137,14 @@ BAN = '{"error":{"name":"banned","message":"10 seconds"}}'
     [
         (f"Content-Length: {len(BAN)}\r\n", BAN),
         ("", BAN),  # up to the end of the stream
+        ("Transfer-Encoding: chunked\r\n", f"ff\r\n{BAN}"),  # and cut off
         ("Transfer-Encoding: chunked\r\n", f"9\r\n{BAN[:9]}\r\n29;x=y\r\n{BAN[9:]}\r\n0\r\n\r\n"),
     ],
-    ids=["measured", "until the end", "chunked"],
+    ids=["measured", "until the end", "cut off", "chunked"],
 )
 def test_a_refusal_can_be_read(headers: str, body: str, start_peer: StartPeer) -> None:
     head = f"HTTP/1.1 418 I'm a teapot\r\nRetry-After: 10\r\n{headers}\r\n"
-    peer = start_peer(respond(head + body, hang_up=not headers))
+    peer = start_peer(respond(head + body, hang_up="0\r\n\r\n" not in body))
     begin = time.monotonic()
     with pytest.raises(WebSocketBadStatusException) as refused:
         open_websocket(peer.url, timeout=PATIENCE)
@@ -247,6 +248,15 @@ def test_a_dripping_upgrade_is_bounded_as_a_whole(start_peer: StartPeer) -> None
         open_websocket(peer.url, timeout=0.3)
     assert 0.3 <= time.monotonic() - begin < 2.0
     over.set()
+
+
+def test_time_that_is_used_up(peer: Peer) -> None:
+    with socket.create_connection(("127.0.0.1", peer.port)) as sock:
+        late = HandshakeSocket(sock, time.monotonic())
+        with pytest.raises(TimeoutError):
+            late.recv(1)
+        with pytest.raises(TimeoutError):
+            late.send(b"x")
 
 
 # --- abort -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from upbit_stream.config import WireFormat
 from upbit_stream.simulator.frames import Encoder, encoders
 from upbit_stream.simulator.history import UNITS
 from upbit_stream.simulator.market import Exchange, Fill, Market
+from upbit_stream.simulator.misdelivery import TradeFaults
 
 if TYPE_CHECKING:
     from upbit_stream.simulator.session import Session
@@ -47,6 +48,8 @@ class Feed:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.encoders: dict[WireFormat, Encoder] = dict(encoders())
+        #: What happens to trades on their way.
+        self.trade_faults = TradeFaults()
         # (type, code) → shape → who wants it so.
         self._routes: dict[tuple[str, str], dict[Variant, _Sessions]] = {}
         self._lingering: dict[tuple[str, str], list[_Linger]] = {}
@@ -111,19 +114,26 @@ class Feed:
 
     def publish_trades(self, fills: Iterable[Fill], now: float) -> None:
         """Send trades to those who want them."""
+        if self.trade_faults.active:
+            fills = self.trade_faults.apply(fills)
         for fill in fills:
             for variant, sessions in self._shapes("trade", fill.code, now):
                 data = self.encoders[variant.wire_format].trade(fill, "REALTIME")
                 for session in sessions:
                     self.push(session, data)
 
-    def publish_ticker(self, fill: Fill, now: float) -> None:
-        """Send the state of a market after its newest trade."""
-        market = self.exchange.market(fill.code)
-        for variant, sessions in self._shapes("ticker", fill.code, now):
-            data = self.encoders[variant.wire_format].ticker(market, "REALTIME", fill)
-            for session in sessions:
-                self.push(session, data)
+    def publish_tickers(self, fills: Iterable[Fill], now: float) -> None:
+        """Send the state of each market that these trades changed, once a market.
+
+        A ticker tells sums that include its trade, so of several trades made in one go only the
+        last one has a ticker.
+        """
+        for fill in {fill.code: fill for fill in fills}.values():
+            market = self.exchange.market(fill.code)
+            for variant, sessions in self._shapes("ticker", fill.code, now):
+                data = self.encoders[variant.wire_format].ticker(market, "REALTIME")
+                for session in sessions:
+                    self.push(session, data)
 
     def publish_book(self, market: Market, timestamp: int, now: float) -> None:
         """Send a book that changed, as of this point of the grid."""

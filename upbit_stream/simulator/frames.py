@@ -152,9 +152,9 @@ class Encoder:
         )  # fmt: skip
         return frame(text.encode())
 
-    def ticker(self, market: Market, stream_type: str, fill: Fill | None = None) -> bytes:
-        """The state of a market, after ``fill`` (its newest trade when not given)."""
-        fill = fill or market.last
+    def ticker(self, market: Market, stream_type: str) -> bytes:
+        """The state of a market after its newest trade."""
+        fill = market.last
         market.forget_before(fill.timestamp - DAY_MS)
         price, opening = self._ticker_price, self._ticker_open
         volume, value = self._ticker_volume, self._ticker_value

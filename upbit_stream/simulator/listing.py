@@ -63,6 +63,8 @@ class Listing:
     """One market: what it is called, where its price starts, how busy it is."""
 
     code: str
+    #: Its place among the markets, the busiest first.
+    place: int
     korean_name: str
     english_name: str
     #: In units of the quote currency.
@@ -120,6 +122,7 @@ def _describe(code: str, place: int) -> Listing:
     thin = place >= 5 and place % 7 == 5
     return Listing(
         code=code,
+        place=place,
         korean_name=coin.korean,
         english_name=coin.english,
         start_price=price,

@@ -51,7 +51,7 @@ class Market:
     )  # fmt: skip
 
     def __init__(
-        self, listing: Listing, seed: int, started_at: int, place: int, past: int, kept: int
+        self, listing: Listing, seed: int, started_at: int, past: int, kept: int
     ) -> None:
         self.listing = listing
         self._random = random.Random(f"{seed}:{listing.code}")
@@ -72,7 +72,7 @@ class Market:
         #: The oldest trade that no candle frame told yet, in milliseconds.
         self.untold_since: int | None = None
         self.last: Fill
-        self._make_past(started_at, place, past)
+        self._make_past(started_at, past)
         #: The first id that was traded after the start.
         self.first_live_id = started_at * IDS_PER_MS
         self.untold_since = None
@@ -85,7 +85,7 @@ class Market:
         """``KRW-BTC``."""
         return self.listing.code
 
-    def _make_past(self, started_at: int, place: int, count: int) -> None:
+    def _make_past(self, started_at: int, count: int) -> None:
         # The last week, denser towards the present, oldest first. The counter in the id is the
         # market's place in the list, so that no other market has the same id.
         count = max(1, count)
@@ -94,7 +94,8 @@ class Market:
             for number in range(count)
         }
         for traded_at in sorted(times):
-            self.trade(traded_at * IDS_PER_MS + place % IDS_PER_MS, traded_at, traded_at)
+            sequential_id = traded_at * IDS_PER_MS + self.listing.place % IDS_PER_MS
+            self.trade(sequential_id, traded_at, traded_at)
 
     def trade(self, sequential_id: int, traded_at: int, timestamp: int) -> Fill:
         """One trade of an order against the book."""
@@ -219,7 +220,7 @@ class Exchange:
         self.listings = describe(codes)
         if not self.listings:
             raise ValueError("codes is empty: a simulated exchange needs at least one market")
-        self._places = {listing.code: place for place, listing in enumerate(self.listings)}
+        self._by_code = {listing.code: listing for listing in self.listings}
         self._seed = seed
         self._clock = clock
         self._lag_ms = int(trade_lag * 1000)
@@ -236,12 +237,12 @@ class Exchange:
         self.produced = 0
 
     def __contains__(self, code: object) -> bool:
-        return code in self._places
+        return code in self._by_code
 
     @property
     def codes(self) -> tuple[str, ...]:
         """Every market, the busiest first."""
-        return tuple(self._places)
+        return tuple(self._by_code)
 
     @property
     def opened(self) -> Iterable[Market]:
@@ -256,9 +257,8 @@ class Exchange:
         """The market of ``code``, with its past; ``KeyError`` for an unknown one."""
         market = self._markets.get(code)
         if market is None:
-            place = self._places[code]
             market = self._markets[code] = Market(
-                self.listings[place], self._seed, self._started_at, place, self._past, self._kept
+                self._by_code[code], self._seed, self._started_at, self._past, self._kept
             )
         return market
 

@@ -78,7 +78,8 @@ class Pipe:
         """Undo :meth:`stall`: what was held back is sent now."""
         if self._stalled:
             self._stalled = False
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
             if self._bytes_per_second is None:
                 self._release(len(self._held))
             else:

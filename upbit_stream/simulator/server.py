@@ -14,22 +14,27 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
 
-from websockets.datastructures import Headers
 from websockets.extensions.base import ServerExtensionFactory
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.simulator.clockwork import Clockwork
 from upbit_stream.simulator.connection import Connection
 from upbit_stream.simulator.feed import Feed
-from upbit_stream.simulator.gate import Gate
+from upbit_stream.simulator.gate import Accounts, Gate
+from upbit_stream.simulator.handshake import AuthRefusal, BanNotice, Doorman
 from upbit_stream.simulator.journal import Handshake, Journal
 from upbit_stream.simulator.market import Exchange
+from upbit_stream.simulator.private import PrivateFeed
+from upbit_stream.simulator.replay import Replay
+from upbit_stream.simulator.requests import Refused
+from upbit_stream.simulator.rest import Rest
 from upbit_stream.simulator.session import Session, SessionContext
 from upbit_stream.simulator.settings import Limits, Timing
 
-__all__ = ["Server"]
+__all__ = ["Server", "Setup"]
 
 _T = TypeVar("_T")
 
@@ -42,76 +47,103 @@ _PATHS = {
 # Outside of what systems take for outgoing connections: there a client that asks a closed port
 # of its own machine now and then meets itself.
 _PORTS = range(20_000, 32_000)
+_TRIES = 50
 
-# Trades made in one go, before the sockets get their turn.
-_CHUNK = 500
-_STEP = 0.005
 _START_TIMEOUT = 10.0
+_STOP_TIMEOUT = 10.0
 _CALL_TIMEOUT = 30.0
 
 
-class Server:
-    """Sockets, sessions and the clockwork. Everything but start, stop and call runs in its thread."""
+@dataclass(frozen=True)
+class Setup:
+    """How a server is to be."""
 
-    def __init__(
-        self,
-        *,
-        host: str,
-        port: int,
-        exchange: Exchange,
-        journal: Journal,
-        rate: float,
-        seed: int,
-        timing: Timing,
-        limits: Limits,
-        ssl_context: ssl.SSLContext | None,
-    ) -> None:
-        self.host = host
-        self.port = port
+    host: str
+    port: int
+    rate: float
+    seed: int
+    keys: dict[str, str]
+    timing: Timing
+    limits: Limits
+    auth_refusal: AuthRefusal
+    ban_notice: BanNotice
+    replay: Replay | None
+    ssl_context: ssl.SSLContext | None
+
+
+class Server:
+    """The thread, the port, and who is connected.
+
+    ``start``, ``stop``, ``call`` and ``call_async`` are for other threads; everything else runs
+    in the server's own.
+    """
+
+    def __init__(self, setup: Setup, exchange: Exchange, journal: Journal) -> None:
+        self.setup = setup
+        #: Set before start() returns, and not changed after it.
+        self.port = setup.port
         self.exchange = exchange
         self.journal = journal
-        self.rate = rate
-        self.timing = timing
-        self.limits = limits
-        self.feed = Feed(exchange)
-        self.gate = Gate(limits)
+        #: What is offered; the exchange compresses for those who ask for it.
         self.extensions: Sequence[ServerExtensionFactory] = [ServerPerMessageDeflateFactory()]
-        self._chance = random.Random(f"{seed}:timing")
-        self._context = SessionContext(self.feed, journal, timing, limits, self._chance)
-        self._ssl = ssl_context
-        # The fields below are touched by the loop's thread only.
+        chance = random.Random(f"{setup.seed}:timing")
+        self.feed = Feed(exchange)
+        self.private = PrivateFeed(
+            exchange, lambda: list(self.sessions.values()), chance, setup.timing.first_asset_delay
+        )
+        gate = Gate(setup.limits)
+        self.doorman = Doorman(
+            gate, Accounts(setup.keys), latency=setup.timing.handshake_latency,
+            ban_notice=setup.ban_notice, auth_refusal=setup.auth_refusal,
+        )  # fmt: skip
+        self.rest = Rest(exchange, gate, journal, setup.ban_notice)
+        self.clockwork = Clockwork(
+            exchange, self.feed, self.private, lambda: self.sessions.values(), rate=setup.rate,
+            timing=setup.timing, limits=setup.limits, chance=chance,
+        )  # fmt: skip
+        self._context = SessionContext(
+            self.feed, self.private, journal, setup.timing, setup.limits, chance, setup.replay
+        )
+        # By number; owned by the loop's thread, as is all that follows.
         self.connections: dict[int, Connection] = {}
         self.sessions: dict[int, Session] = {}
+        #: New sessions send no data.
+        self.muted = False
         self._numbers = 0
         self._listener: asyncio.Server | None = None
+        # The port while nobody listens on it.
         self._reserved: socket.socket | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-        # Set once by start().
+        # Made by the thread before start() returns.
         self._loop: asyncio.AbstractEventLoop
+        self._stopping: asyncio.Event
+        # Owned by the thread that starts and stops.
         self._thread: threading.Thread | None = None
 
-    # From outside.
+    # From other threads.
 
     def start(self) -> None:
         """Bind, listen, run; raises what went wrong."""
+        if self._thread is not None:
+            raise RuntimeError("the simulator is running already")
         ready: Future[None] = Future()
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(ready,), name="upbit-simulator", daemon=True
         )
-        self._thread.start()
+        thread.start()
         ready.result(_START_TIMEOUT)
+        self._thread = thread
 
-    def stop(self, timeout: float = 10.0) -> None:
+    def stop(self) -> None:
         """Drop everybody, stop the loop, join the thread."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stopping.set)
-        thread.join(timeout)
+        thread.join(_STOP_TIMEOUT)
 
     def call(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Run a function in the loop's thread and wait for what it returns."""
+        """Run a function in the loop's thread and return what it returns."""
 
         async def run() -> _T:
             return function(*args)
@@ -121,7 +153,7 @@ class Server:
     def call_async(
         self, function: Callable[..., Awaitable[_T]], *args: Any, timeout: float = _CALL_TIMEOUT
     ) -> _T:
-        """The same for a coroutine function."""
+        """The same for a coroutine function, for at most ``timeout`` seconds."""
         if self._thread is None:
             raise RuntimeError("the simulator is not running: use it in a with statement")
 
@@ -149,19 +181,23 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         await self.listen()
-        loops = (self._make_trades, self._show_books, self._show_candles)
-        self._tasks = [self._loop.create_task(work()) for work in loops]
+        tasks = [self._loop.create_task(work) for work in self.clockwork.works()]
+        tasks.append(self._loop.create_task(self._stopping.wait(), name="stopping"))  # type: ignore[arg-type]
         ready.set_result(None)
         try:
-            await self._stopping.wait()
+            # A task of the clockwork only ends by an error, which must not pass in silence.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in self._tasks:
+            for task in tasks:
                 task.cancel()
             self.stop_listening()
-            self._release_port()
+            if self._reserved is not None:
+                self._reserved.close()
             for connection in list(self.connections.values()):
                 connection.pipe.abort()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             # Transports close in the next rounds of the loop.
             for _ in range(3):
                 await asyncio.sleep(0)
@@ -170,11 +206,11 @@ class Server:
         """Accept connections, on the same port as before."""
         if self._listener is not None:
             return
-        listening = self._reserved or _bind(self.host, self.port)
+        listening = self._reserved or _bind(self.setup.host, self.port)
         self._reserved = None
         self.port = listening.getsockname()[1]
         self._listener = await self._loop.create_server(
-            self._new_connection, sock=listening, ssl=self._ssl, backlog=512
+            self._new_connection, sock=listening, ssl=self.setup.ssl_context, backlog=512
         )
 
     def stop_listening(self) -> None:
@@ -183,105 +219,70 @@ class Server:
             self._listener.close()
             self._listener = None
             with contextlib.suppress(OSError):
-                self._reserved = _bind(self.host, self.port)
+                self._reserved = _bind(self.setup.host, self.port)
 
-    def _release_port(self) -> None:
-        if self._reserved is not None:
-            self._reserved.close()
-            self._reserved = None
+    def drop_all(self, how: str) -> None:
+        """End every connection, also those that did not shake hands yet."""
+        for session in list(self.sessions.values()):
+            session.drop(how)
+        for connection in list(self.connections.values()):
+            if connection.session is None:
+                connection.pipe.abort()
+
+    # What connections ask (see connection.Door).
 
     def _new_connection(self) -> Connection:
         self._numbers += 1
         return Connection(self._numbers, self)
 
-    # The clockwork.
-
-    async def _make_trades(self) -> None:
-        begun = monotonic()
-        made = 0
-        while True:
-            due = int((monotonic() - begun) * self.rate) - made
-            if due > self.rate:
-                # A second late: the machine is too slow for this rate, the market trades less.
-                begun += (due - self.rate) / self.rate
-                due = int(self.rate)
-            while due > 0:
-                count = min(due, _CHUNK)
-                self.produce(count)
-                made += count
-                due -= count
-                await asyncio.sleep(0)
-            await asyncio.sleep(_STEP if self.rate else 0.05)
-
-    def produce(self, count: int, among: Sequence[str] | None = None) -> None:
-        """Make trades and send them."""
-        self.publish(self.exchange.trades(count, among))
-
-    def publish(self, fills: list[Any]) -> None:
-        """Send trades, and the tickers that they change."""
-        now = monotonic()
-        for fill in fills:
-            self.feed.publish_trades((fill,), now)
-            if self.feed.wanted("ticker", fill.code):
-                self.feed.publish_ticker(fill, now)
-        self.feed.flush()
-
-    async def _show_books(self) -> None:
-        interval = self.timing.book_interval
-        while True:
-            await asyncio.sleep(interval - self._loop.time() % interval)
-            grid = self.exchange.now() // 100 * 100
-            now = monotonic()
-            for market in list(self.exchange.opened):
-                if market.book.changed and self.feed.wanted("orderbook", market.code):
-                    self.feed.publish_book(market, grid, now)
-            self.feed.flush()
-
-    async def _show_candles(self) -> None:
-        interval = self.timing.candle_interval
-        while True:
-            await asyncio.sleep(interval - self._loop.time() % interval)
-            now = monotonic()
-            for market in list(self.exchange.opened):
-                self.feed.publish_candles(market, now)
-            self.feed.flush()
-
-    # What connections ask.
-
     def arrived(self, connection: Connection) -> None:
+        """TCP is up."""
         self.connections[connection.number] = connection
+        self.journal.count("tcp_connections")
 
     def left(self, connection: Connection) -> None:
+        """TCP is gone."""
         self.connections.pop(connection.number, None)
+        self.doorman.forget(connection.number)
 
     async def answer(
         self, connection: Connection, request: Request, protocol: ServerProtocol
     ) -> Response | None:
-        path = request.path.partition("?")[0]
-        endpoint = _PATHS.get(path)
+        """The answer to an HTTP request: 101 for an upgrade; None for none at all."""
+        endpoint = _PATHS.get(request.path.partition("?")[0])
         if endpoint is None:
-            return Response(404, "Not Found", Headers({"Content-Length": "0"}))
-        if self.timing.handshake_latency:
-            await asyncio.sleep(self.timing.handshake_latency)
-        response = protocol.accept(request)
-        if response.status_code == 101:
-            response.headers["remaining-req"] = "group=websocket; min=300; sec=4"
+            return await self.rest.answer(connection.peer, request)
+        if self.doorman.faults.takes_stall():
+            self.journal.count("stalled_handshakes")
+            return None
+        number = connection.number
+        response = await self.doorman.refuse(number, connection.peer, endpoint, request)
+        if response is None:
+            response = protocol.accept(request)
+            if response.status_code == 101:
+                response.headers["remaining-req"] = self.doorman.remaining(
+                    number, connection.peer
+                )
+        headers = dict(request.headers.raw_items())
         self.journal.add(
-            Handshake(
-                monotonic(), connection.number, endpoint.value, response.status_code,
-                dict(request.headers.raw_items()),
-            )
-        )  # fmt: skip
+            Handshake(monotonic(), number, endpoint.value, response.status_code, headers)
+        )
         return response
 
     def upgraded(
         self, connection: Connection, request: Request, protocol: ServerProtocol
     ) -> Session:
-        endpoint = _PATHS[request.path.partition("?")[0]]
+        """The upgrade was answered: who goes on."""
+        number = connection.number
         session = Session(
-            connection.number, endpoint, protocol, connection.pipe, self._context, self._ended
-        )
-        self.sessions[connection.number] = session
+            number, _PATHS[request.path.partition("?")[0]], protocol, connection.pipe,
+            self._context, self._ended, account=self.doorman.accounts.get(number, ""),
+        )  # fmt: skip
+        session.muted = self.muted
+        self.sessions[number] = session
+        self.journal.count("sessions")
+        if number in self.doorman.unwelcome:
+            session.refuse(Refused("INVALID_AUTH"))
         return session
 
     def _ended(self, session: Session) -> None:
@@ -290,10 +291,11 @@ class Server:
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    places = [port] if port else [*random.sample(_PORTS, 50), 0]
+    places = [port] if port else [*random.sample(_PORTS, _TRIES), 0]
     for place in places:
         bound = socket.socket(family, socket.SOCK_STREAM)
-        # On Windows this option means something else, and what it means elsewhere is the rule.
+        # What SO_REUSEADDR means elsewhere is the rule on Windows, where the option lets
+        # strangers share the port.
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
@@ -306,4 +308,4 @@ def _bind(host: str, port: int) -> socket.socket:
                 raise
         else:
             return bound
-    raise AssertionError("the last place was tried and raised")
+    raise AssertionError("the last place either was bound or raised")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
@@ -22,6 +22,8 @@ from upbit_stream.simulator.gate import Window
 from upbit_stream.simulator.journal import Closed, ErrorSent, Journal, RequestSeen
 from upbit_stream.simulator.keys import dump, shorten
 from upbit_stream.simulator.pipe import Pipe
+from upbit_stream.simulator.private import PrivateFeed
+from upbit_stream.simulator.replay import Recorded, Replay
 from upbit_stream.simulator.requests import Item, Refused, Request, read_request
 from upbit_stream.simulator.settings import Limits, Timing
 
@@ -32,15 +34,24 @@ _STATUS_UP = frame(b'{"status":"UP"}')
 _Stream = tuple[str, str, Variant]
 
 
+class _Parts(NamedTuple):
+    """Which parts of a stream are wanted."""
+
+    snapshot: bool
+    realtime: bool
+
+
 @dataclass(frozen=True)
 class SessionContext:
     """What all sessions of a simulator share."""
 
     feed: Feed
+    private: PrivateFeed
     journal: Journal
     timing: Timing
     limits: Limits
     chance: random.Random
+    replay: Replay | None
 
 
 class Session:
@@ -54,9 +65,13 @@ class Session:
         pipe: Pipe,
         context: SessionContext,
         ended: Callable[[Session], None],
+        *,
+        account: str = "",
     ) -> None:
         self.number = number
         self.endpoint = endpoint
+        #: The access key of the client's token; empty without one.
+        self.account = account
         self.pipe = pipe
         self.wire_format = WireFormat.DEFAULT
         #: The list as the client asked for it.
@@ -75,12 +90,15 @@ class Session:
         ]
         self._parts: list[bytes] = []
         self._timers: list[asyncio.TimerHandle] = []
-        self._snapshot_timers: list[asyncio.TimerHandle] = []
+        # Snapshots and recorded frames that a next request takes back.
+        self._planned: list[asyncio.TimerHandle] = []
         self._status_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._active_at = monotonic()
         self._finished = False
         self._closing = False
+        # Too much waits behind a stall; the connection ends with it.
+        self._overflowed = False
         self._compressed = bool(protocol.extensions)
         self._watch_idle()
 
@@ -147,32 +165,42 @@ class Session:
 
     def _replace_list(self, request: Request) -> None:
         """The request is the whole list from now on."""
-        self._cancel(self._snapshot_timers)
+        self._cancel(self._planned)
         self.wire_format = request.wire_format or WireFormat.DEFAULT
         self.items = request.items
-        if self.endpoint is not Endpoint.PUBLIC:
-            return
+        wanted: dict[_Stream, _Parts] = {}
+        if self.endpoint is Endpoint.PUBLIC:
+            for item in request.items:
+                for stream in self._streams_of(item):
+                    before = wanted.get(stream, _Parts(False, False))
+                    wanted[stream] = _Parts(
+                        before.snapshot or item.snapshot, before.realtime or item.realtime
+                    )
+            self._replace_streams(wanted)
+        else:
+            self._context.private.subscribed(self)
+        if self._context.replay is not None:
+            self._plan_replay(self._context.replay)
+
+    def _replace_streams(self, wanted: dict[_Stream, _Parts]) -> None:
         feed = self._context.feed
-        keep: dict[_Stream, None] = {}
-        begin_later: list[tuple[_Stream, bool, bool]] = []
-        for item in request.items:
-            for stream in self._streams_of(item):
-                known = _like(stream, self._streams)
-                if item.realtime and (known or not item.snapshot):
-                    keep[stream] = None
-                if item.snapshot:
-                    begin_later.append((stream, True, item.realtime))
+        # What ran before goes on without a gap; what is new begins behind its snapshot.
+        keep: dict[_Stream, None] = {
+            stream: None
+            for stream, parts in wanted.items()
+            if parts.realtime and (not parts.snapshot or _like(stream, self._streams))
+        }
         gone = [stream for stream in self._streams if stream not in keep]
         for stream in gone:
             feed.remove(self, *stream)
-        listed = {(kind, code) for (kind, code, _), _, _ in begin_later} | {
-            (kind, code) for kind, code, _ in keep
-        }
+        listed = {stream[:2] for stream in wanted}
         self._send_late([stream for stream in gone if stream[:2] not in listed])
         for stream in keep:
             feed.add(self, *stream)
         self._streams = keep
-        self._plan_snapshots(begin_later)
+        self._plan_snapshots(
+            [(stream, parts.realtime) for stream, parts in wanted.items() if parts.snapshot]
+        )
 
     def _streams_of(self, item: Item) -> list[_Stream]:
         exchange = self._context.feed.exchange
@@ -181,7 +209,9 @@ class Session:
             # Silence: an unknown code, and grouped prices where there are none.
             if code not in exchange or (item.level and not code.startswith("KRW-")):
                 continue
-            streams.append((item.type, code, Variant(self.wire_format, units, item.level)))
+            # What was recorded is not made up.
+            if self._context.replay is None or (item.type, code) not in self._context.replay:
+                streams.append((item.type, code, Variant(self.wire_format, units, item.level)))
         return streams
 
     def _send_late(self, gone: list[_Stream]) -> None:
@@ -201,22 +231,23 @@ class Session:
                     self._write([data])
             left -= 1
 
-    def _plan_snapshots(self, streams: list[tuple[_Stream, bool, bool]]) -> None:
+    def _plan_snapshots(self, streams: list[tuple[_Stream, bool]]) -> None:
         bursts = self._context.timing.snapshot_bursts
-        share = -(-len(streams) // len(bursts)) if streams else 0
+        share = -(-len(streams) // len(bursts))
         for place, (earliest, latest) in enumerate(bursts):
             part = streams[place * share : (place + 1) * share]
             if part:
                 delay = self._context.chance.uniform(earliest, latest)
-                timer = self._loop.call_later(delay, self._send_snapshots, part)
-                self._snapshot_timers.append(timer)
+                self._planned.append(self._loop.call_later(delay, self._send_snapshots, part))
 
-    def _send_snapshots(self, streams: list[tuple[_Stream, bool, bool]]) -> None:
+    def _send_snapshots(self, streams: list[tuple[_Stream, bool]]) -> None:
         feed = self._context.feed
         # What was pushed before belongs before the snapshot.
         self.flush()
         frames = []
-        for stream, _, realtime in streams:
+        for (kind, code, variant), realtime in streams:
+            # The format may have changed since the request.
+            stream = (kind, code, variant._replace(wire_format=self.wire_format))
             data = feed.snapshot(*stream, "SNAPSHOT")
             if data is not None:
                 frames.append(data)
@@ -224,6 +255,26 @@ class Session:
                 self._streams[stream] = None
                 feed.add(self, *stream)
         self._write(frames)
+
+    def _plan_replay(self, replay: Replay) -> None:
+        keys: list[tuple[str, str | None]] = []
+        for item in self.items:
+            codes: Iterable[str | None] = [code for code, _ in item.targets()]
+            keys += [(item.type, code) for code in codes or replay.codes_of(item.type)]
+        frames = replay.select(keys)
+        if not frames:
+            return
+        begin = self._context.timing.snapshot_bursts[0][0]
+        if replay.speed is None:
+            self._planned.append(self._loop.call_later(begin, self._send_recorded, frames))
+            return
+        first = min(one.timestamp for one in frames)
+        for one in frames:
+            delay = begin + (one.timestamp - first) / 1000 / replay.speed
+            self._planned.append(self._loop.call_later(delay, self._send_recorded, [one]))
+
+    def _send_recorded(self, frames: list[Recorded]) -> None:
+        self._write([one.written(self.wire_format) for one in frames])
 
     def _answer_list(self, request: Request) -> None:
         if request.wire_format is not None and request.wire_format is not self.wire_format:
@@ -250,6 +301,10 @@ class Session:
 
     # What goes out.
 
+    def push(self, data: bytes) -> None:
+        """A frame for the next flush."""
+        self.outbox.append(data)
+
     def send_text(self, text: str) -> None:
         """One message, in a binary frame like all of them."""
         self._write([frame(text.encode())])
@@ -266,7 +321,7 @@ class Session:
             self._write(frames)
 
     def _write(self, frames: list[bytes]) -> None:
-        if self._finished or self._closing or not frames:
+        if self._finished or self._closing or self._overflowed or not frames:
             return
         if self.muted:
             self._context.journal.count("muted_frames", len(frames))
@@ -282,8 +337,10 @@ class Session:
         self._context.journal.count("frames_sent", len(frames))
         if self.pipe.waiting > self._context.limits.buffer:
             # It does not read. Nothing is left out in silence: the connection ends.
-            self._end("buffer")
-            self.pipe.abort()
+            if self.pipe.stalled:
+                self._overflowed = True
+            else:
+                self.drop("buffer")
 
     # The end.
 
@@ -306,11 +363,17 @@ class Session:
         self._end(why)
         self._loop.call_later(self._context.timing.close_timeout, self.pipe.abort)
 
-    def drop(self, how: str) -> None:
-        """End TCP without a close frame: ``eof``, ``reset`` or ``abort``."""
-        self.flush()
-        self._end(how)
-        {"eof": self.pipe.close, "reset": self.pipe.reset, "abort": self.pipe.abort}[how]()
+    def drop(self, why: str) -> None:
+        """End TCP without a close frame: ``eof``, ``reset``, or at once for another reason."""
+        self._end(why)
+        {"eof": self.pipe.close, "reset": self.pipe.reset}.get(why, self.pipe.abort)()
+
+    def resume(self) -> None:
+        """Undo a stall."""
+        self.pipe.resume()
+        self._active_at = monotonic()
+        if self._overflowed:
+            self.drop("buffer")
 
     def lost(self) -> None:
         """TCP is gone."""
@@ -319,8 +382,7 @@ class Session:
     def _watch_idle(self) -> None:
         left = self._active_at + self._context.timing.idle_timeout - monotonic()
         if left <= 0 and not self.pipe.stalled:
-            self._end("idle")
-            self.pipe.abort()
+            self.drop("idle")
             return
         self._idle_timer = self._loop.call_later(max(left, 0.05), self._watch_idle)
 
@@ -329,7 +391,7 @@ class Session:
             return
         self._finished = True
         self._cancel(self._timers)
-        self._cancel(self._snapshot_timers)
+        self._cancel(self._planned)
         for timer in (self._status_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()

@@ -39,6 +39,8 @@ class Timing:
     late_window: float = 0.2
     #: Between two generated events of the private endpoint, while the market moves by itself.
     private_interval: float = 1.0
+    #: How long an account's first subscription of its assets stays without an answer.
+    first_asset_delay: float = 0.0
     #: After its close frame the server waits this long for the client's.
     close_timeout: float = 1.0
 
@@ -49,6 +51,7 @@ class Timing:
             handshake_latency=0.5,
             snapshot_bursts=((0.172, 0.188), (0.328, 0.354)),
             error_close_delay=(0.150, 0.180),
+            first_asset_delay=90.0,
         )
 
     @classmethod

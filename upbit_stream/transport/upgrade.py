@@ -91,8 +91,6 @@ def unmeasured_body(sock: HandshakeSocket, headers: dict[str, str]) -> bytes | N
     It may be the only place where the time of a ban stands. At most 64 KiB, and a second.
     """
     chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-    if not chunked and "content-length" in headers:
-        return None  # of length 0
     sock = sock.within(BODY_TIMEOUT)
     body = b""
     with suppress(OSError):  # what has come until then is better than nothing

@@ -1,0 +1,238 @@
+"""Every format decodes to the same events, to the digit, and nothing raises out of decoding."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from decimal import Decimal
+from typing import Any, Literal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.wire import FORMATS, KEYS, UNIT_KEYS, Number, differences, read_corpus, write
+
+from upbit_stream import Candle, DecodingError, Event, Orderbook, Ticker, Trade, WireFormat
+from upbit_stream.protocol.decoding import (
+    Decoder,
+    ServerError,
+    Status,
+    SubscriptionList,
+    Undecodable,
+    UnknownType,
+)
+
+Numbers = Literal["float", "decimal"]
+NUMBERS: tuple[Numbers, ...] = ("float", "decimal")
+CLASSES = {"ticker": Ticker, "trade": Trade, "orderbook": Orderbook, "candle": Candle}
+DECODERS = {
+    (name, numbers): Decoder(WireFormat(name), numbers) for name in FORMATS for numbers in NUMBERS
+}
+CORPUS = read_corpus()
+
+
+def test_the_corpus_has_every_stream() -> None:
+    assert {frame.stream for frame in CORPUS} == set(CLASSES)
+    assert len(CORPUS) == 14
+
+
+@pytest.mark.parametrize("numbers", NUMBERS)
+@pytest.mark.parametrize("wire_format", FORMATS)
+@pytest.mark.parametrize("frame", CORPUS, ids=[f"{f.stream}-{f.source[:24]}" for f in CORPUS])
+def test_every_frame_of_the_corpus(frame: Any, wire_format: str, numbers: Numbers) -> None:
+    payload = write(frame.content, wire_format).encode()
+    (event,) = DECODERS[wire_format, numbers].decode_all([memoryview(payload)])
+    assert isinstance(event, CLASSES[frame.stream])
+    assert differences(event, frame.content, numbers) == []
+
+
+def test_the_events_have_exactly_the_fields_of_the_wire() -> None:
+    for stream, cls in CLASSES.items():
+        ours = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
+        assert ours.pop("received_at") == "@received_at"
+        assert ours == KEYS[stream]
+
+
+def test_a_frame_of_2018_without_a_type_and_with_another_key_for_the_code() -> None:
+    payload = b'{"mk":"BTC-BCH","tms":1523531745481,"tp":0.09601999,"sid":15235317454810000}'
+    (event,) = DECODERS["SIMPLE", "decimal"].decode_all([payload])
+    assert isinstance(event, Trade)
+    assert (event.type, event.code) == ("trade", "BTC-BCH")
+    assert event.trade_price == Decimal("0.09601999")
+    assert event.best_ask_price is None
+
+
+# Any event, as the wire could write it.
+
+codes = st.from_regex(r"(KRW|BTC|USDT)-[A-Z0-9]{1,8}", fullmatch=True)
+digits = st.text("0123456789", min_size=1, max_size=20)
+# Every way in which JSON can spell a number, up to 40 digits and exponents as on the wire.
+numbers = st.builds(
+    lambda sign, whole, fraction, exponent: Number(f"{sign}{int(whole)}{fraction}{exponent}"),
+    st.sampled_from(["", "-"]),
+    digits,
+    st.one_of(st.just(""), digits.map(lambda text: "." + text)),
+    st.one_of(st.just(""), st.integers(-12, 12).map(lambda power: f"E{power}")),
+)
+stamps = st.integers(0, 2**53).map(lambda stamp: Number(str(stamp)))
+texts = st.text(max_size=12)
+KINDS: dict[str, st.SearchStrategy[Any]] = {
+    "code": codes,
+    "timestamp": stamps,
+    "trade_timestamp": stamps,
+    "sequential_id": stamps,
+    "stream_type": st.sampled_from(["SNAPSHOT", "REALTIME", "SOMETHING_NEW"]),
+    "ask_bid": st.sampled_from(["ASK", "BID", "NEITHER"]),
+    "change": st.sampled_from(["RISE", "EVEN", "FALL", "HALT"]),
+    "market_state": st.sampled_from(["PREVIEW", "ACTIVE", "DELISTED", "PAUSED"]),
+    "delisting_date": st.fixed_dictionaries(
+        {name: st.integers(1, 3000).map(lambda n: Number(str(n))) for name in ("year", "month")}
+    ),
+    "is_trading_suspended": st.booleans(),
+    "orderbook_units": st.lists(
+        st.fixed_dictionaries({}, optional=dict.fromkeys(UNIT_KEYS, st.one_of(st.none(), numbers))),
+        max_size=31,
+    ),
+    **dict.fromkeys(
+        (
+            "trade_date",
+            "trade_time",
+            "highest_52_week_date",
+            "lowest_52_week_date",
+            "market_warning",
+            "candle_date_time_utc",
+            "candle_date_time_kst",
+        ),
+        texts,
+    ),
+}
+UNITS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> dict[str, Any]:
+    stream = draw(st.sampled_from(sorted(CLASSES)))
+    type_ = f"candle.{draw(st.sampled_from(UNITS))}" if stream == "candle" else stream
+    fields = {name: KINDS.get(name, numbers) for name in KEYS[stream] if name != "type"}
+    if stream == "orderbook":
+        present = draw(st.fixed_dictionaries({"orderbook_units": fields.pop("orderbook_units")}))
+    else:
+        present = {}
+    present |= draw(
+        st.fixed_dictionaries(
+            {}, optional={name: st.one_of(st.none(), kind) for name, kind in fields.items()}
+        )
+    )
+    new = draw(st.dictionaries(st.sampled_from(["zz_new", "zz_other"]), st.integers(), max_size=1))
+    return {"type": type_, **present, **new}
+
+
+def plain(value: Any) -> Any:
+    """Numbers in small dicts (a delisting date) are plain integers in the event."""
+    return {name: int(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+@given(contents())
+def test_all_formats_decode_to_equal_events_and_keep_every_digit(content: dict[str, Any]) -> None:
+    expected = {name: plain(value) for name, value in content.items()}
+    for number_kind in NUMBERS:
+        events = []
+        for wire_format in FORMATS:
+            payload = write(content, wire_format).encode()
+            (event,) = DECODERS[wire_format, number_kind].decode_all([payload])
+            assert isinstance(event, Event)
+            assert differences(event, expected, number_kind) == []
+            events.append(event)
+        assert all(event == events[0] for event in events)
+        assert len({hash(e) for e in events if not isinstance(e, Ticker)}) <= 1
+        assert all(isinstance(pickle.loads(pickle.dumps(event)), Event) for event in events)
+        assert all(pickle.loads(pickle.dumps(event)) == events[0] for event in events)
+        assert copy.copy(events[1]) == events[0]
+        assert {repr(event).partition("received_at")[0] for event in events} == {
+            repr(events[0]).partition("received_at")[0]
+        }
+
+
+@given(st.binary(max_size=300), st.sampled_from(FORMATS))
+@example(b"[" * 100_000, "SIMPLE")
+@example(b'{"ty":"trade","cd":' + b"[" * 100_000, "SIMPLE")
+@example(b'{"ty":"trade","tp":1e999}', "SIMPLE")
+@example(b'{"ty":"orderbook","obu":[5]}', "SIMPLE")
+@example(b'{"ty":"orderbook","obu":[{"ap":"x"}]}', "SIMPLE")
+@example(b'{"ty":"ticker","dd":[]}', "SIMPLE")
+@example(b'{"ty":"trade","cd":"\xff"}', "SIMPLE")
+@example(b'{"ty":["trade"]}', "SIMPLE")
+@example(b'{"error":5}', "SIMPLE")
+@example(b'{"mthd":1,"rslt":[1,{"ty":2}]}', "SIMPLE")
+@example(b"", "DEFAULT")
+@example(b"[]", "JSON_LIST")
+def test_arbitrary_bytes_never_raise(payload: bytes, wire_format: str) -> None:
+    for number_kind in NUMBERS:
+        for decoded in DECODERS[wire_format, number_kind].decode_all([payload]):
+            assert isinstance(
+                decoded, (Event, ServerError, Status, SubscriptionList, UnknownType, Undecodable)
+            )
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=12,
+)
+some_keys = st.sampled_from(
+    sorted({key for keys in KEYS.values() for pair in keys.items() for key in pair} | {"error"})
+)
+
+
+@given(
+    st.dictionaries(some_keys, json_values, max_size=6),
+    st.sampled_from(["ticker", "trade", "orderbook", "candle.1m", "myOrder", None, 5]),
+    st.sampled_from(FORMATS),
+)
+def test_arbitrary_json_never_raises(item: dict[str, Any], type_: Any, wire_format: str) -> None:
+    key = "ty" if wire_format.startswith("SIMPLE") else "type"
+    text = json.dumps({key: type_, **item})
+    payload = (f"[{text}]" if wire_format.endswith("LIST") else text).encode()
+    for number_kind in NUMBERS:
+        (decoded,) = DECODERS[wire_format, number_kind].decode_all([payload])
+        if isinstance(decoded, Undecodable):
+            assert isinstance(decoded.error, DecodingError)
+            assert len(decoded.error.excerpt) <= 200
+
+
+def test_what_a_slow_path_event_may_hold() -> None:
+    odd = b'{"ty":"trade","cd":"KRW-BTC","tp":"1.5","ttms":1.6e3,"ab":"NEITHER","sid":7.0}'
+    (event,) = DECODERS["SIMPLE", "float"].decode_all([odd])
+    assert isinstance(event, Trade)
+    assert (event.trade_price, event.trade_timestamp, event.sequential_id) == (1.5, 1600, 7)
+    assert str(event.ask_bid) == "NEITHER"
+
+
+def test_messages_that_are_no_events() -> None:
+    for wire_format in FORMATS:
+        decoder = DECODERS[wire_format, "float"]
+        assert decoder.decode_all([b'{"status":"UP"}']) == [Status("UP")]
+        error = '{"error":{"message":"이상","name":"INVALID_PARAM"}}'.encode()
+        assert decoder.decode_all([error]) == [ServerError("INVALID_PARAM", "이상")]
+        short = b'{"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"ticker","cds":["KRW-BTC"]}],"tckt":"t"}'
+        assert decoder.decode_all([short]) == [
+            SubscriptionList("t", ({"type": "ticker", "codes": ["KRW-BTC"]},))
+        ]
+        type_key = "ty" if wire_format.startswith("SIMPLE") else "type"
+        assert decoder.decode_all([f'{{"{type_key}":"newThing"}}'.encode()]) == [
+            UnknownType("newThing")
+        ]
+
+
+def test_a_list_frame_with_several_messages() -> None:
+    trade = write({"type": "trade", "code": "KRW-BTC"}, "SIMPLE")
+    ticker = write({"type": "ticker", "code": "KRW-ETH"}, "SIMPLE")
+    decoded = DECODERS["SIMPLE_LIST", "float"].decode_all([f"[{trade},{ticker}]".encode()])
+    assert [type(event) for event in decoded] == [Trade, Ticker]
+
+
+def test_one_bad_frame_does_not_cost_its_neighbours() -> None:
+    good = write({"type": "trade", "code": "KRW-BTC"}, "SIMPLE").encode()
+    decoded = DECODERS["SIMPLE", "float"].decode_all([good, b"\xff\xfe", good])
+    assert [type(item) for item in decoded] == [Trade, Undecodable, Trade]

@@ -1,0 +1,62 @@
+"""The command ``upbit-stream``: watch the market, or serve a simulated one.
+
+========================  =====================================================================
+``app.py``                the commands, their options and help texts
+``watch.py``              ``watch``: from the options to a stream, then one of two ways to show it
+``board.py``              what is known of each code at this moment, and how fast it comes
+``columns.py``            which columns each type has, and how numbers are written
+``table.py``              the picture: pure functions from a state to lines of text
+``lines.py``              the same events as plain lines or JSON, for pipes
+``simulate.py``           ``simulate``: the simulator as a process
+``interrupt.py``          Ctrl-C as a wish that is looked at, never as an exception
+========================  =====================================================================
+
+typer and rich come with the ``cli`` extra, so nothing here may import them before :func:`main`
+has had the chance to say that they are missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from upbit_stream.cli.failures import CommandFailed
+from upbit_stream.cli.interrupt import Interrupt
+
+__all__ = ["main"]
+
+_NAME = "upbit-stream"
+_FROM_THE_EXTRA = ("rich", "typer")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code. ``arguments`` are those of the process by default.
+
+    0: done, also by Ctrl-C. 1: it could not go on. 2: it was asked for something impossible.
+    """
+    # First of all, because the imports below take long enough for an impatient Ctrl-C.
+    interrupt = Interrupt()
+    interrupt.install()
+    try:
+        from upbit_stream.cli.app import app
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] not in _FROM_THE_EXTRA:
+            raise
+        return _fail(
+            f"the command line needs the package {missing.name}: "
+            'pip install "upbit-stream[cli]"',
+            1,
+        )
+    try:
+        app(args=arguments, prog_name=_NAME, obj=interrupt)
+    except CommandFailed as failed:
+        return _fail(str(failed), failed.exit_code)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _fail(message: str, exit_code: int) -> int:
+    # One line, whatever the message quotes.
+    print(f"{_NAME}: {' '.join(message.split())}", file=sys.stderr)
+    return exit_code
