@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import pytest
 import trustme
-from peer import PATIENCE, Answer, Connection, Peer, upgrade
 
+from tests.transport.peer import PATIENCE, Answer, Connection, Peer, upgrade
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed, open_websocket
 
 

@@ -8,8 +8,8 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
 
+from tests.transport.peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
 from upbit_stream.transport.frames import LARGEST_BUFFER, Ending, FrameReader
 
 MAX = 200_000

@@ -13,8 +13,6 @@ from collections.abc import Callable
 import psutil
 import pytest
 import trustme
-from conftest import Dial, receive_messages
-from peer import BINARY, PATIENCE, Answer, Connection, Peer, frame, respond, stall, upgrade
 from websocket import (
     WebSocketAddressException,
     WebSocketBadStatusException,
@@ -23,6 +21,18 @@ from websocket import (
 )
 from websocket._handshake import CookieJar
 
+from tests.transport.conftest import Dial, receive_messages
+from tests.transport.peer import (
+    BINARY,
+    PATIENCE,
+    Answer,
+    Connection,
+    Peer,
+    frame,
+    respond,
+    stall,
+    upgrade,
+)
 from upbit_stream.transport import BulkWebSocket, open_websocket
 from upbit_stream.transport.opening import default_ssl_context
 from upbit_stream.transport.upgrade import BODY_TIMEOUT, HandshakeSocket

@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from conftest import Dial, receive_messages, receive_until_closed, wait_readable
-from peer import (
+
+from tests.transport.conftest import Dial, receive_messages, receive_until_closed, wait_readable
+from tests.transport.peer import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -27,8 +28,7 @@ from peer import (
     close_frame,
     frame,
 )
-from test_frame_reader import VIOLATIONS, limit_for
-
+from tests.transport.test_frame_reader import VIOLATIONS, limit_for
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 from upbit_stream.transport.websocket import PONGS_KEPT
 
