@@ -156,6 +156,12 @@ def _best(event: Any, name: str) -> Any:
     return (getattr(event.orderbook_units[0], name) or None) if event.orderbook_units else None
 
 
+def _spread(event: Any) -> Cell:
+    # A handful of steps, so without the decimals that a price has at the least.
+    spread = event.spread
+    return Cell("-" if spread is None else f"{spread:,.8f}".rstrip("0").rstrip("."))
+
+
 def _spread_share(event: Any) -> Cell:
     spread, mid = event.spread, event.mid
     return Cell("-" if spread is None or not mid else f"{spread / mid:.3%}")
@@ -204,7 +210,7 @@ _COLUMNS: dict[str, Sequence[Column]] = {
         Column("Bid", lambda event: Cell(write_price(event.best_bid, event.code), Tone.RISE), 11),
         Column("Ask", lambda event: Cell(write_price(event.best_ask, event.code), Tone.FALL), 11),
         Column("Ask size", lambda event: Cell(write_amount(_best(event, "ask_size"))), 8, rank=1),
-        Column("Spread", lambda event: Cell(write_price(event.spread, event.code)), 7),
+        Column("Spread", _spread, 7),
         Column("Spread %", _spread_share, 8, rank=5),
         Column("All bids", _amount("total_bid_size"), 10, rank=6),
         Column("All asks", _amount("total_ask_size"), 10, rank=6),

@@ -69,6 +69,28 @@ class ServerRefused(Exception):
 # trouble (1011, 1013) or dislikes something about us, and get some distance.
 _CLOSED_IN_PASSING = frozenset({1000, 1001, 1005, 1006, 1012})
 
+# What needs no closer look, the special before the general.
+_BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str], ...] = (
+    ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})"),
+    (
+        (websocket.WebSocketAddressException, socket.gaierror),
+        _BACKOFF,
+        "the host name could not be resolved ({})",
+    ),
+    ((ConnectionRefusedError,), _BACKOFF, "the connection was refused"),
+    (
+        (ConnectTimeout, TimeoutError, websocket.WebSocketTimeoutException),
+        _AT_ONCE,
+        "timed out ({})",
+    ),
+    (
+        # The latter is websocket-client's word for an end in the middle of the handshake.
+        (ConnectionError, websocket.WebSocketConnectionClosedException),
+        _AT_ONCE,
+        "the connection was lost ({})",
+    ),
+)
+
 _AUTHENTICATION_STATUS = frozenset({401, 403})
 _LIMIT_STATUS = frozenset({418, 429})
 
@@ -84,30 +106,18 @@ def judge(error: BaseException) -> Verdict:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _failed(
             _NEVER,
-            f"the server's certificate was not accepted ({error.verify_message})",
+            f"the server's certificate was not accepted ({error})",
             error,
             "check the clock, the proxy and the certificate store, or give "
             "StreamConfig(ssl_context=…) for a private certificate authority",
         )
-    if isinstance(error, PongOverdue):
-        return _failed(_AT_ONCE, f"the connection is half-open ({error})", error)
-    if isinstance(error, (websocket.WebSocketAddressException, socket.gaierror)):
-        return _failed(_BACKOFF, f"the host name could not be resolved ({error})", error)
-    if isinstance(error, ConnectionRefusedError):
-        return _failed(_BACKOFF, "the connection was refused", error)
-    timed_out = (ConnectTimeout, TimeoutError, websocket.WebSocketTimeoutException)
-    if isinstance(error, timed_out):
-        return _failed(_AT_ONCE, f"timed out ({error})", error)
-    # websocket-client's word for an end of the stream in the middle of the handshake.
-    lost = (ConnectionError, websocket.WebSocketConnectionClosedException)
-    if isinstance(error, lost):
-        return _failed(_AT_ONCE, f"the connection was lost ({error})", error)
+    for kinds, strategy, cause in _BY_KIND:
+        if isinstance(error, kinds):
+            return _failed(strategy, cause.format(error), error)
     return _failed(_BACKOFF, f"{type(error).__name__}: {error}", error)
 
 
-def _failed(
-    strategy: ErrorStrategy, cause: str, error: BaseException, advice: str = ""
-) -> Verdict:
+def _failed(strategy: ErrorStrategy, cause: str, error: BaseException, advice: str = "") -> Verdict:
     told = ConnectionFailedError(f"{cause}; {advice}" if advice else cause)
     told.__cause__ = error
     return Verdict(strategy, cause, told)

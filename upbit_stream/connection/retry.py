@@ -44,8 +44,9 @@ def retrying(
     """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, Exception)
-            and judge(error).strategy is not ErrorStrategy.NO_RETRY
+            lambda error: (
+                isinstance(error, Exception) and judge(error).strategy is not ErrorStrategy.NO_RETRY
+            )
         ),
         wait=_PolicyWait(policy, attempts_before),
         stop=tenacity.stop_never

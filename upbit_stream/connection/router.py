@@ -74,9 +74,7 @@ class Router:
         new request can bring.
         """
         previous = self._outlets
-        self._outlets = {
-            channel: previous.get(channel) or _Outlet(channel) for channel in channels
-        }
+        self._outlets = {channel: previous.get(channel) or _Outlet(channel) for channel in channels}
         wanting = False
         for channel, outlet in self._outlets.items():
             demand = channel.demand

@@ -23,6 +23,8 @@ __all__ = ["Clockwork"]
 # Trades made in one go, before the sockets get their turn.
 _CHUNK = 500
 _STEP = 0.005
+# Order books are published at multiples of this, in milliseconds.
+_GRID = 100
 # How often a burst looks whether its slowest reader went on.
 _LOOK = 0.002
 
@@ -111,10 +113,8 @@ class Clockwork:
             await asyncio.sleep(_STEP if rate else 0.05)
 
     async def _show_books(self) -> None:
-        interval = self._timing.book_interval
         while True:
-            await asyncio.sleep(_until_next(interval))
-            grid = self._exchange.now() // 100 * 100
+            grid = await self._next(self._timing.book_interval) // _GRID * _GRID
             now = monotonic()
             for market in list(self._exchange.opened):
                 if not self._feed.wanted("orderbook", market.code):
@@ -129,7 +129,7 @@ class Clockwork:
 
     async def _show_candles(self) -> None:
         while True:
-            await asyncio.sleep(_until_next(self._timing.candle_interval))
+            await self._next(self._timing.candle_interval)
             now = monotonic()
             for market in list(self._exchange.opened):
                 self._feed.publish_candles(market, now)
@@ -153,8 +153,10 @@ class Clockwork:
             if self.rate:
                 self._private.live()
 
-
-def _until_next(interval: float) -> float:
-    # To the next multiple of the interval on the wall clock's grid; a clock that jumps only
-    # moves the grid.
-    return interval - monotonic() % interval
+    async def _next(self, interval: float) -> int:
+        """Wait for the next multiple of the interval on the exchange's clock, and return it."""
+        step = max(1, int(interval * 1000))
+        now = self._exchange.now()
+        point = (now // step + 1) * step
+        await asyncio.sleep((point - now) / 1000)
+        return point

@@ -56,7 +56,7 @@ _SPELLINGS: dict[str, tuple[Spelling, Spelling, Spelling, Spelling]] = {
 _TRADE = (
     "type", "code", "timestamp", "trade_date", "trade_time", "trade_timestamp", "trade_price",
     "trade_volume", "ask_bid", "prev_closing_price", "change", "change_price", "sequential_id",
-    "best_ask_price", "best_ask_size", "best_bid_price", "best_bid_size", "stream_type",
+    "best_ask_price", "best_bid_price", "stream_type",
 )  # fmt: skip
 _TICKER = (
     "type", "code", "opening_price", "high_price", "low_price", "trade_price",
@@ -109,10 +109,11 @@ class Encoder:
         # Prices and the numbers beside them repeat, so most are spelled once.
         cached = lru_cache(maxsize=65536)
         self._trade_template = self._template("trade", _TRADE)
-        self._trade_price = cached(spelled["trade"])
         self._trade_volume = spelled["trade volume"]
-        self._trade_close = cached(spelled["trade close"])
-        self._trade_best = cached(spelled["trade best"])
+        self._trade_prices = cached(_prices_of(spelled["trade"], spelled["trade close"]))
+        # The size stands behind its price, so both are one text.
+        self._best_ask = cached(self._best("best_ask_size", spelled["trade best"]))
+        self._best_bid = cached(self._best("best_bid_size", spelled["trade best"]))
         self._ticker_template = self._template("ticker", _TICKER)
         self._ticker_price = cached(spelled["ticker"])
         self._ticker_open = cached(spelled["ticker open"])
@@ -139,16 +140,23 @@ class Encoder:
             parts.append(f'"{key}":"%s"' if name in _STRINGS else f'"{key}":%s')
         return "{" + ",".join(parts) + "}"
 
+    def _best(self, size_name: str, spelling: Spelling) -> Callable[[Row], str]:
+        key = short_name("trade", size_name) if self.wire_format.short_keys else size_name
+
+        def spell(row: Row) -> str:
+            return f'{spelling(row[0])},"{key}":{spelling(row[1])}'
+
+        return spell
+
     def trade(self, fill: Fill, stream_type: str) -> bytes:
         """A trade."""
         (code, sequential_id, traded_at, timestamp, price, volume, side, close, ask, bid) = fill
         date, time = _clock(traded_at // 1000)
-        best = self._trade_best
+        price_text, close_text, change, step_text = self._trade_prices(price, close)
         text = self._trade_template % (
-            "trade", code, timestamp, date, time, traded_at, self._trade_price(price),
-            self._trade_volume(volume), side, self._trade_close(close), change_of(price, close),
-            self._trade_close(abs(price - close)), sequential_id, best(ask[0]), best(ask[1]),
-            best(bid[0]), best(bid[1]), stream_type,
+            "trade", code, timestamp, date, time, traded_at, price_text,
+            self._trade_volume(volume), side, close_text, change, step_text, sequential_id,
+            self._best_ask(ask), self._best_bid(bid), stream_type,
         )  # fmt: skip
         return frame(text.encode())
 
@@ -218,6 +226,21 @@ def candle_times(start: int) -> tuple[str, str]:
 
 
 _EMPTY: Row = (0, 0)
+
+
+def _prices_of(
+    price_spelling: Spelling, close_spelling: Spelling
+) -> Callable[[int, int], tuple[str, str, str, str]]:
+    # What a trade says about its price and the last close: repeats from trade to trade.
+    def spell(price: int, close: int) -> tuple[str, str, str, str]:
+        return (
+            price_spelling(price),
+            close_spelling(close),
+            change_of(price, close),
+            close_spelling(abs(price - close)),
+        )
+
+    return spell
 
 
 def _padded(rows: tuple[Row, ...], units: int) -> tuple[Row, ...]:

@@ -6,7 +6,9 @@ order; only their times are those of the clock.
 
 from __future__ import annotations
 
+import itertools
 import random
+from bisect import bisect
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
@@ -228,7 +230,7 @@ class Exchange:
         self._kept = kept
         self._markets: dict[str, Market] = {}
         self._random = random.Random(f"{seed}:exchange")
-        self._weights = _running_sums(listing.weight for listing in self.listings)
+        self._weights = list(itertools.accumulate(one.weight for one in self.listings))
         self._started_at = self.now() - self._lag_ms
         self._last_id = self._started_at * IDS_PER_MS
         # An order whose trades were not all wanted yet.
@@ -300,8 +302,8 @@ class Exchange:
             market, left = self._open_order
             self._open_order = (market, left - 1) if left > 1 else None
             return market
-        listing = self._random.choices(self.listings, cum_weights=self._weights)[0]
-        market = self.market(listing.code)
+        place = bisect(self._weights, self._random.random() * self._weights[-1])
+        market = self.market(self.listings[min(place, len(self.listings) - 1)].code)
         left = market.fills() - 1
         if left:
             self._open_order = (market, left)
@@ -313,12 +315,3 @@ class Exchange:
         traded_at = (timestamp - self._lag_ms) * IDS_PER_MS
         self._last_id = max(self._last_id + 1, traded_at)
         return self._last_id
-
-
-def _running_sums(weights: Iterable[float]) -> list[float]:
-    total = 0.0
-    sums = []
-    for weight in weights:
-        total += weight
-        sums.append(total)
-    return sums

@@ -36,6 +36,7 @@ Message = dict[str, Any]
 PRIVATE_TYPES = ("myOrder", "myAsset", "announcement", "indicator", "indicator_signal")
 
 _FEE = Decimal("0.0005")
+_LOCKED = Decimal("10329.670127489597585685")
 
 
 def write_message(kind: str, message: Mapping[str, Any], wire_format: WireFormat) -> bytes:
@@ -147,7 +148,7 @@ class PrivateFeed:
         return {
             "asset_uuid": str(uuid.UUID(int=0xE635F22316094969_8FB64376937BAAD6)),
             "assets": [
-                {"currency": name, "balance": balance, "locked": Decimal("10329.670127489597585685")}
+                {"currency": name, "balance": balance, "locked": _LOCKED}
                 for name, balance in self._balances.items()
             ],
             "asset_timestamp": now,

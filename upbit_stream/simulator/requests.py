@@ -15,9 +15,11 @@ from upbit_stream.simulator.indicators import TIMEFRAMES, check_indicator
 __all__ = ["CATEGORIES", "Item", "Refused", "Request", "read_request"]
 
 CATEGORIES = frozenset(
-    "notice trade wallet maintenance digital_asset nft service event "
-    "note trading airdrop feature disclosure".split()
-)
+    (
+        "notice", "trade", "wallet", "maintenance", "digital_asset", "nft", "service", "event",
+        "note", "trading", "airdrop", "feature", "disclosure",
+    )
+)  # fmt: skip
 
 
 _TYPES = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -60,17 +61,15 @@ class Rest:
         # Path → (group of the rate limit, who answers).
         self._calls: dict[str, tuple[str, Callable[[_Query], Any]]] = {
             "/v1/trades/ticks": ("trade", self._trades),
-            "/v1/candles/seconds": ("candle", lambda query: self._candles("1s", query)),
+            "/v1/candles/seconds": ("candle", partial(self._candles, "1s")),
             "/v1/market/all": ("market", self._markets),
             "/v1/orderbook": ("orderbook", self._orderbooks),
             "/v1/ticker": ("ticker", self._tickers),
         }
         for unit in UNITS:
             if unit.endswith("m"):
-                self._calls[f"/v1/candles/minutes/{unit[:-1]}"] = (
-                    "candle",
-                    lambda query, unit=unit: self._candles(unit, query),
-                )
+                path = f"/v1/candles/minutes/{unit[:-1]}"
+                self._calls[path] = ("candle", partial(self._candles, unit))
 
     async def answer(self, peer: str, request: Request) -> Response | None:
         """The answer to a GET; None for no answer at all."""
@@ -106,7 +105,8 @@ class Rest:
         try:
             return reply(200, dump(function(query)), header, keep=True)
         except _Failed as failure:
-            return reply(failure.status, error_body(failure.status, str(failure)), header, keep=True)
+            body = error_body(failure.status, str(failure))
+            return reply(failure.status, body, header, keep=True)
 
     # The calls.
 

@@ -182,7 +182,7 @@ class Server:
         self._stopping = asyncio.Event()
         await self.listen()
         tasks = [self._loop.create_task(work) for work in self.clockwork.works()]
-        tasks.append(self._loop.create_task(self._stopping.wait(), name="stopping"))  # type: ignore[arg-type]
+        tasks.append(self._loop.create_task(self._wait_for_stop()))
         ready.set_result(None)
         try:
             # A task of the clockwork only ends by an error, which must not pass in silence.
@@ -201,6 +201,9 @@ class Server:
             # Transports close in the next rounds of the loop.
             for _ in range(3):
                 await asyncio.sleep(0)
+
+    async def _wait_for_stop(self) -> None:
+        await self._stopping.wait()
 
     async def listen(self) -> None:
         """Accept connections, on the same port as before."""

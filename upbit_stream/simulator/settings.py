@@ -12,6 +12,10 @@ __all__ = ["Limits", "Span", "Timing"]
 Span = tuple[float, float]
 
 
+_ORIGIN = RateLimit(1, 10.0)
+_REST = RateLimit(10, 1.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """How long things take, in seconds. The defaults are quick, for tests.
@@ -78,10 +82,10 @@ class Limits:
     #: Requests on one connection.
     requests: tuple[RateLimit, ...] = REQUESTS
     #: Handshakes that carry an ``Origin`` header.
-    origin: RateLimit = RateLimit(1, 10.0)
+    origin: RateLimit = _ORIGIN
     #: REST calls, by IP address and group (market, candle, trade, ticker, orderbook).
-    rest: RateLimit = RateLimit(10, 1.0)
-    #: Codes × indicators in one request of the info endpoint.
+    rest: RateLimit = _REST
+    #: Codes times indicators in one request of the info endpoint.
     combinations: int = 100
     #: So many refusals (429) of one address within ``ban_window`` seconds lead to a ban (418)
     #: of ``ban_seconds``, twice as long each time. None: no bans.

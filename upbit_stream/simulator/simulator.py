@@ -128,12 +128,16 @@ class Simulator(Faults):
     @property
     def url(self) -> str:
         """Base of the public endpoint; ``/private`` and ``/info`` are below it."""
-        return f"{'ws' if self._server.setup.ssl_context is None else 'wss'}://{self._netloc}/websocket/v1"
+        return f"ws{self._secure}://{self._netloc}/websocket/v1"
 
     @property
     def rest_url(self) -> str:
         """Base of REST."""
-        return f"{'http' if self._server.setup.ssl_context is None else 'https'}://{self._netloc}/v1"
+        return f"http{self._secure}://{self._netloc}/v1"
+
+    @property
+    def _secure(self) -> str:
+        return "" if self._server.setup.ssl_context is None else "s"
 
     @property
     def _netloc(self) -> str:
@@ -192,6 +196,24 @@ class Simulator(Faults):
         return self._server.call(
             lambda: market(code).tape.ids_from(market(code).first_live_id).tolist()
         )
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """For each market that was traded since the start: how many trades, the sum of their ids.
+
+        ``forgotten`` is how many trades the ledger dropped because it was full.
+        """
+
+        def work() -> dict[str, dict[str, int]]:
+            totals = {}
+            for market in self._exchange.opened:
+                ids = market.tape.ids_from(market.first_live_id)
+                if ids:
+                    totals[market.code] = {
+                        "count": len(ids), "sum": sum(ids), "forgotten": market.tape.dropped,
+                    }  # fmt: skip
+            return totals
+
+        return self._server.call(work)
 
     def trades(self, code: str, *, history: bool = False) -> list[TapeRow]:
         """Every trade made since the start (``history``: and those made up for the time before).

@@ -1,0 +1,34 @@
+"""Callbacks as arguments, several types in one stream, and what the stream tells of itself.
+
+    python examples/callback.py [SECONDS]
+
+Against a local simulator instead of the exchange: run ``upbit-stream simulate`` and set
+``UPBIT_STREAM_URL`` to the address that it prints.
+"""
+
+import sys
+
+from upbit_stream import Candle, Ticker, UpbitStream
+
+
+def on_ticker(ticker: Ticker) -> None:
+    print(f"{ticker.code} {ticker.trade_price:,.0f} ({ticker.signed_change_rate:+.2%})")
+
+
+def on_candle(candle: Candle) -> None:
+    print(
+        f"{candle.code} {candle.unit} candle of {candle.candle_date_time_kst} KST: "
+        f"{candle.opening_price:,.0f} → {candle.trade_price:,.0f}"
+    )
+
+
+seconds = float(sys.argv[1]) if len(sys.argv) > 1 else None
+
+with UpbitStream() as stream:
+    stream.on_state(lambda state: print("state:", state.value))
+    stream.on_error(lambda error: print("error:", error))
+    stream.ticker(["KRW-BTC", "KRW-XRP"], callback=on_ticker)
+    stream.candle("KRW-BTC", callback=on_candle, unit="1m")
+    stream.run(seconds)
+
+print(f"{stream.stats.delivered} events in all")

@@ -1,0 +1,66 @@
+"""Every example, and the README's own lines, run as a user would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from upbit_stream.simulator import Simulator
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+#: What each example is given, and what it must have printed.
+RUNS = {
+    "decorator.py": (["1"], r"^KRW-(BTC|ETH) 0\.\d{8} (sold|bought) at [\d,]+$"),
+    "callback.py": (["1"], r"(?s)state: connected.*KRW-XRP [\d,]+.*1m candle of.*events in all"),
+    "iterator.py": (["5"], r"^\d+\.\d / \d+\.\d, spread \d+\.\d, \d+\.\d{4} BTC bid"),
+}
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    with Simulator(rate=300) as simulator:
+        yield {
+            **os.environ,
+            "UPBIT_STREAM_URL": simulator.url,
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONWARNINGS": "error",
+        }
+
+
+def run(arguments: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example(name: str, environment: dict[str, str]) -> None:
+    arguments, expected = RUNS[name]
+    out = run([str(ROOT / "examples" / name), *arguments], environment)
+    assert re.search(expected, out, re.MULTILINE), out
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_the_lines_of_the_readme(readme: str, environment: dict[str, str], tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text("utf-8"), re.DOTALL)
+    lines = [line for line in blocks[0].splitlines() if line.strip()]
+    assert 5 <= len(lines) <= 12
+    script = tmp_path / "readme.py"
+    script.write_text(blocks[0], "utf-8")
+    out = run([str(script)], environment)
+    assert re.search(r"^KRW-(BTC|ETH) \d+\.\d+ ", out, re.MULTILINE), out

@@ -1,0 +1,76 @@
+"""Events as lines on standard output, for pipes and logs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import Any
+
+import msgspec
+
+from upbit_stream.cli.columns import columns_of
+from upbit_stream.cli.failures import RunFailed
+from upbit_stream.cli.interrupt import Interrupt
+
+__all__ = ["json_writer", "plain_writer", "write_out"]
+
+
+def plain_writer(type_: str, zone: tzinfo | None = None) -> Callable[[Any], bytes]:
+    """A function that writes an event as one line for people; times are local, or ``zone``'s."""
+    columns = [column for column in columns_of(type_) if column.rank <= 1]
+
+    def write(event: Any) -> bytes:
+        moment = event.received_datetime.astimezone(zone)
+        cells = "".join(
+            f"  {column.title.lower()} {column.cell(event).text}" for column in columns
+        )
+        return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {event.code}{cells}\n".encode()
+
+    return write
+
+
+def json_writer() -> Callable[[Any], bytes]:
+    """A function that writes an event as one line of JSON: all of its fields, by their names.
+
+    Exact decimals are JSON numbers with every digit, not strings.
+    """
+    encode = msgspec.json.Encoder(decimal_format="number").encode
+    return lambda event: encode(event.to_dict()) + b"\n"
+
+
+def write_out(data: bytes, interrupt: Interrupt) -> bool:
+    """Write to standard output, now; False when nobody reads it any more (``| head``).
+
+    Bytes, because the text layer of Windows would recode them and change the line ends.
+    """
+    out = sys.stdout.buffer
+    try:
+        with interrupt.breaks_into_writing():
+            out.write(data)
+            out.flush()
+    except KeyboardInterrupt:
+        _forget_stdout()
+        return False
+    except OSError as error:
+        _forget_stdout()
+        if _reader_left(error):
+            return False
+        raise RunFailed(f"cannot write the output: {error.strerror or error}") from error
+    return True
+
+
+def _reader_left(error: OSError) -> bool:
+    # On Windows a pipe without a reader is an invalid argument.
+    return error.errno == errno.EPIPE or (os.name == "nt" and error.errno == errno.EINVAL)
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered go nowhere: Python flushes once more when it exits, and would
+    complain (or wait) again.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

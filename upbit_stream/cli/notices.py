@@ -1,0 +1,83 @@
+"""Where the warnings of the library go, so that they neither vanish nor tear the table."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from upbit_stream.errors import UpbitStreamError
+
+__all__ = ["NoticeBox", "told_on_stderr"]
+
+_FORMAT = logging.Formatter("upbit-stream: %(message)s")
+# Tracebacks that are kept until the table is gone.
+_KEPT = 10
+
+
+class NoticeBox(logging.Handler):
+    """Keeps the last warning for the table, and every traceback for afterwards.
+
+    Warnings come from any thread, the main thread looks; ``logging`` holds the handler's own
+    lock around :meth:`emit`, and a look is one read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._last: str | None = None
+        self._tracebacks: deque[logging.LogRecord] = deque(maxlen=_KEPT)
+
+    @property
+    def last(self) -> str | None:
+        """The last warning, on one line."""
+        return self._last
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._last = " ".join(record.getMessage().split())
+        if record.exc_info:
+            self._tracebacks.append(record)
+
+    @contextmanager
+    def receiving(self) -> Iterator[NoticeBox]:
+        """Receive what is logged by whomever, until the end; then tell the tracebacks, which
+        show bugs, on stderr.
+        """
+        try:
+            with _logging_to(self):
+                yield self
+        finally:
+            for record in self._tracebacks:
+                print(_FORMAT.format(record), file=sys.stderr)
+
+
+@contextmanager
+def told_on_stderr() -> Iterator[None]:
+    """Let warnings be plain lines on stderr."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_FORMAT)
+    handler.addFilter(_is_news)
+    with _logging_to(handler):
+        yield
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether the record says something that the command does not say itself: the error that
+    ends the stream is raised, too, and becomes the command's last sentence.
+    """
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    fatal = record.levelno == logging.ERROR and record.exc_info is None
+    return not (fatal and any(isinstance(one, UpbitStreamError) for one in arguments))
+
+
+@contextmanager
+def _logging_to(handler: logging.Handler) -> Iterator[None]:
+    # The root, because the simulator's libraries have something to say now and then, too.
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
