@@ -154,3 +154,76 @@ def test_a_certificate_that_is_not_trusted_is_never_retried(
         with pytest.raises(ConnectionFailedError, match=r"certificate.*ssl_context"):
             stream.trade("KRW-BTC").get(timeout=10)
         assert stream.state is ConnectionState.ERROR
+
+
+def test_a_half_open_connection_is_noticed_and_healed(sim: Simulator) -> None:
+    config = StreamConfig(url=sim.url, ping_interval=0.2, ping_timeout=0.3)
+    with UpbitStream(config=config) as stream:
+        tickers: list[Ticker] = []
+        stream.ticker("KRW-BTC", callback=tickers.append)
+        eventually(lambda: tickers)
+        began = time.monotonic()
+        sim.stall()
+        eventually(lambda: len(sim.handshakes) == 2)
+        assert time.monotonic() - began < 0.2 + 0.3 + 1.0
+        eventually(lambda: len(tickers) == 2)
+
+
+def test_a_busy_reader_does_not_take_a_late_pong_for_a_dead_server() -> None:
+    """The pong waits behind a backlog: as long as there is something to read, nobody is dead."""
+    with Simulator(rate=3000) as sim:
+        config = StreamConfig(url=sim.url, ping_interval=0.05, ping_timeout=0.05)
+        with UpbitStream(config=config) as stream:
+            trades: list[Trade] = []
+            stream.trade(sim.codes, callback=trades.append)
+            eventually(lambda: len(trades) > 3000)
+            stream.run(0.5)
+            assert stream.stats.reconnects <= 1
+
+
+def test_refused_upgrades_are_tried_again(config: StreamConfig, sim: Simulator) -> None:
+    sim.fail_handshakes(503, 2)
+    with UpbitStream(config=config) as stream:
+        assert stream.trade("KRW-BTC").get(timeout=10).code == "KRW-BTC"
+    assert [handshake.status for handshake in sim.handshakes] == [503, 503, 101]
+    first, second, third = (handshake.at for handshake in sim.handshakes)
+    assert second - first >= 0.09
+    assert third - second >= 0.18
+
+
+def test_a_ban_waits_out_its_time(config: StreamConfig, sim: Simulator) -> None:
+    sim.fail_handshakes(418, 1, headers={"Retry-After": "1"})
+    with UpbitStream(config=config) as stream:
+        assert stream.trade("KRW-BTC").get(timeout=10).code == "KRW-BTC"
+    banned, accepted = sim.handshakes
+    assert accepted.at - banned.at >= 1.0
+
+
+def test_an_upgrade_that_hangs_is_given_up_and_tried_again(sim: Simulator) -> None:
+    config = StreamConfig(url=sim.url, connect_timeout=0.3)
+    sim.stall_handshakes(1)
+    with UpbitStream(config=config) as stream:
+        assert stream.trade("KRW-BTC").get(timeout=10).code == "KRW-BTC"
+
+
+def test_closing_while_an_upgrade_hangs(config: StreamConfig, sim: Simulator) -> None:
+    sim.stall_handshakes(1)
+    stream = UpbitStream(config=config)
+    stream.trade("KRW-BTC", callback=lambda trade: None)
+    stream.start()
+    assert not stream.wait_connected(0.2)
+    began = time.monotonic()
+    assert stream.close(3.0)
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_server_that_breaks_the_protocol_is_left_and_tried_again(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        assert trades.get(timeout=10).stream_type == "SNAPSHOT"
+        sim.send_garbage("rsv")
+        eventually(lambda: len(sim.requests) == 2)
+        newest = sim.trade("KRW-BTC")
+        assert trades.get(timeout=10).sequential_id == newest

@@ -43,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if missing.name is None or missing.name.partition(".")[0] not in _FROM_THE_EXTRA:
             raise
         return _fail(
-            f"the command line needs the package {missing.name}: "
-            'pip install "upbit-stream[cli]"',
+            f'the command line needs the package {missing.name}: pip install "upbit-stream[cli]"',
             1,
         )
     try:

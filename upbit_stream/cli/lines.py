@@ -24,9 +24,7 @@ def plain_writer(type_: str, zone: tzinfo | None = None) -> Callable[[Any], byte
 
     def write(event: Any) -> bytes:
         moment = event.received_datetime.astimezone(zone)
-        cells = "".join(
-            f"  {column.title.lower()} {column.cell(event).text}" for column in columns
-        )
+        cells = "".join(f"  {column.title.lower()} {column.cell(event).text}" for column in columns)
         return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {event.code}{cells}\n".encode()
 
     return write

@@ -22,7 +22,6 @@ from upbit_stream.cli.lines import json_writer, plain_writer, write_out
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
 from upbit_stream.cli.table import Picture, Status, draw, palette_for
 from upbit_stream.config import StreamConfig
-from upbit_stream.connection.states import ConnectionState
 from upbit_stream.errors import SubscriptionError, UpbitStreamError
 from upbit_stream.protocol.codes import check_codes
 from upbit_stream.stream import UpbitStream
@@ -248,4 +247,3 @@ class _View:
             if not events:
                 raise
         return events
-

@@ -9,6 +9,7 @@ On the wire one number has many spellings, which depend on the field and on the 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -106,15 +107,18 @@ _USDT_STEPS = [
         ("0.001", "0.000001"), ("0.0001", "0.0000001"),
     )
 ]  # fmt: skip
-_STEPS: dict[str, list[tuple[int, int]]] = {"KRW": _KRW_STEPS, "USDT": _USDT_STEPS}
+# Per quote: the starts in rising order, and the step below the first, behind the first, ...
+_STEPS = {
+    quote: (sorted(start for start, _ in steps), [1, *(step for _, step in sorted(steps))])
+    for quote, steps in {"KRW": _KRW_STEPS, "USDT": _USDT_STEPS}.items()
+}
+_ONE: tuple[list[int], list[int]] = ([], [1])
 
 
 def tick_above(quote: str, price: int) -> int:
     """The step from ``price`` to the next higher one."""
-    for start, step in _STEPS.get(quote, ()):
-        if price >= start:
-            return step
-    return 1
+    starts, steps = _STEPS.get(quote, _ONE)
+    return steps[bisect_right(starts, price)]
 
 
 def tick_below(quote: str, price: int) -> int:
