@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from upbit_stream import StreamConfig
 from upbit_stream.simulator import Simulator
+
+# A loaded machine is slow, and that is no failure. CI tries the same examples every time.
+settings.register_profile(
+    "loaded",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("loaded")
 
 #: Seconds after which a wait on a condition has failed. Long, because a loaded machine is slow;
 #: a test that passes does not wait for it.
@@ -51,8 +62,9 @@ def descriptors() -> int:
 def nothing_stays_behind() -> Iterator[None]:
     """Every test ends without a thread of the package."""
     yield
-    gc.collect()
-    eventually(lambda: not our_threads(), 5.0)
+    if our_threads():
+        gc.collect()
+        eventually(lambda: not our_threads(), 5.0)
 
 
 @pytest.fixture

@@ -48,7 +48,8 @@ class Subscription(Generic[E]):
             def on_trade(trade): ...
 
         Several callbacks are called in the order in which they were added. Raises ``TypeError``
-        for what cannot be called.
+        for what cannot be called, and :class:`~upbit_stream.errors.StreamClosedError`, or the
+        error that ended it, when no event will come.
         """
         check_callback(callback)
         self._channel.add_callback(callback)

@@ -146,3 +146,11 @@ def test_run_ends_after_its_seconds_and_can_be_repeated(config: StreamConfig) ->
         stream.run(0.05)
         stream.run(0.05)
         assert stream.wait_connected(10)
+
+
+def test_a_callback_for_a_closed_subscription_is_refused(config: StreamConfig) -> None:
+    with UpbitStream(config=config) as stream:
+        subscription = stream.trade("KRW-BTC")
+        subscription.close()
+        with pytest.raises(StreamClosedError):
+            subscription(print)

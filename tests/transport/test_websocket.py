@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -204,6 +205,29 @@ def test_the_peer_is_told_its_violation(wire: bytes, code: int, peer: Peer, dial
     with pytest.raises(ConnectionClosed) as again:
         ws.receive()
     assert again.value is closed
+
+
+def test_a_violator_that_still_sends_reads_the_close_frame_all_the_same(
+    peer: Peer, dial: Dial
+) -> None:
+    ws, server = dial(peer)
+    # Far more than one read takes: freed now, the socket would be reset by the system.
+    server.send(bytes((0xF0 | BINARY, 2)) + b"{}" + b"x" * 300_000)
+    _, closed = receive_until_closed(ws)
+    with ThreadPoolExecutor(1) as pool:
+        lingering = pool.submit(ws.linger, PATIENCE)
+        assert server.read_close() == (1002, closed.reason)
+        server.close()
+        lingering.result(PATIENCE)
+    ws.shutdown()
+    ws.linger(PATIENCE)  # of a socket that is gone: nothing
+
+
+def test_lingering_has_an_end(peer: Peer, dial: Dial) -> None:
+    ws, _ = dial(peer)
+    began = time.monotonic()
+    ws.linger(0.05)
+    assert 0.05 <= time.monotonic() - began < PATIENCE
 
 
 def test_messages_before_the_end_are_returned_first_and_the_end_is_pending(

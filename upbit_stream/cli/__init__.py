@@ -34,9 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done, also by Ctrl-C. 1: it could not go on. 2: it was asked for something impossible.
     """
-    # First of all, because the imports below take long enough for an impatient Ctrl-C.
+    # First of all, because the imports behind it take long enough for an impatient Ctrl-C.
     interrupt = Interrupt()
     interrupt.install()
+    try:
+        return _run(arguments, interrupt)
+    finally:
+        interrupt.retire()
+
+
+def _run(arguments: Sequence[str] | None, interrupt: Interrupt) -> int:
     try:
         from upbit_stream.cli.app import app
     except ModuleNotFoundError as missing:

@@ -14,10 +14,25 @@ from typing import Any, NamedTuple
 
 from upbit_stream.protocol.requests import CANDLE_UNITS
 
-__all__ = ["TYPES", "Cell", "Column", "Tone", "columns_of", "write_amount", "write_price"]
+__all__ = [
+    "AGE_RANK",
+    "RATE_RANK",
+    "TYPES",
+    "Cell",
+    "Column",
+    "Tone",
+    "columns_of",
+    "write_amount",
+    "write_price",
+]
 
 #: The types that can be watched, as on the wire.
 TYPES = ("ticker", "trade", "orderbook", *(f"candle.{unit}" for unit in CANDLE_UNITS))
+
+# The ranks of the columns that every table has: the age of the event, the code's messages a
+# second. Plain lines have the columns that rank before the latter.
+AGE_RANK = 2
+RATE_RANK = 4
 
 
 class Tone(Enum):
@@ -43,8 +58,7 @@ class Column:
     cell: Callable[[Any], Cell]
     #: The least width, so that columns do not dance when a digit is added.
     width: int
-    #: Where there is no room, the highest ranks go first; 0 always stays. Plain lines have
-    #: the ranks 0 and 1.
+    #: Where there is no room, the highest ranks go first; 0 always stays.
     rank: int = 0
 
 
@@ -217,7 +231,7 @@ _COLUMNS: dict[str, Sequence[Column]] = {
     ),
 }
 _CANDLE = (
-    Column("Start", lambda event: Cell(_clock(event.candle_datetime)), 8, rank=1),
+    Column("Start", lambda event: Cell(_clock(event.candle_datetime)), 8, rank=3),
     Column("Open", _price("opening_price"), 11),
     Column("High", _price("high_price"), 11),
     Column("Low", _price("low_price"), 11),

@@ -39,14 +39,21 @@ class Interrupt:
         return self._asked
 
     def install(self) -> None:
-        """Receive the signals from now on, to the end of the process: it is no use to end
-        cleanly and then to be hit by a second Ctrl-C on the way out.
-        """
+        """Receive the signals from now on."""
         for name in _SIGNALS:
             number = getattr(signal, name, None)
             # Ignored on purpose (nohup, a background job of a script): stays ignored.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
+
+    def retire(self) -> None:
+        """Ignore the signals to the end of the process, which is near. While Python shuts down
+        they would be deadly again, and the exit code that of a process that was killed.
+        """
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == self._on_signal:
+                signal.signal(number, signal.SIG_IGN)
 
     def wait(self, seconds: float | None) -> bool:
         """Wait until the program is asked to end; False when ``seconds`` have passed first."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from upbit_stream.cli.columns import columns_of
+from upbit_stream.cli.columns import RATE_RANK, columns_of
 from upbit_stream.cli.failures import RunFailed
 from upbit_stream.cli.interrupt import Interrupt
 
@@ -20,7 +20,7 @@ __all__ = ["json_writer", "plain_writer", "write_out"]
 
 def plain_writer(type_: str, zone: tzinfo | None = None) -> Callable[[Any], bytes]:
     """A function that writes an event as one line for people; times are local, or ``zone``'s."""
-    columns = [column for column in columns_of(type_) if column.rank <= 1]
+    columns = [column for column in columns_of(type_) if column.rank < RATE_RANK]
 
     def write(event: Any) -> bytes:
         moment = event.received_datetime.astimezone(zone)

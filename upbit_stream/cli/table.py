@@ -15,7 +15,7 @@ from rich.color import ColorSystem
 from rich.text import Text
 
 from upbit_stream.cli.board import Row
-from upbit_stream.cli.columns import Cell, Column, Tone, columns_of
+from upbit_stream.cli.columns import AGE_RANK, RATE_RANK, Cell, Column, Tone, columns_of
 from upbit_stream.connection.states import ConnectionState
 
 __all__ = ["ANSI_PALETTE", "PALETTE", "Palette", "Picture", "Status", "draw", "palette_for"]
@@ -96,7 +96,7 @@ def draw(picture: Picture, width: int, height: int, palette: Palette = PALETTE) 
         rows, hidden = rows[:room], len(rows) - room
     lines = [_title(picture, palette), *_table(picture.type, rows, width, palette)]
     if hidden:
-        lines.append(Text(f"... and {hidden} more; a higher window shows more", style="dim"))
+        lines.append(Text(f"... and {hidden} more; a taller window shows more", style="dim"))
     lines.append(_status(picture.status, palette))
     lines += [Text(line, style=palette.warning) for line in notice]
     for line in lines[:height]:
@@ -132,8 +132,8 @@ def _table(type_: str, rows: Sequence[Row], width: int, palette: Palette) -> lis
     strips = [
         _strip("Code", codes, 8, 0),
         *(_column(column, rows) for column in columns_of(type_)),
-        _strip("Age", [Cell(_age(row.age)) for row in rows], 5, 2),
-        _strip("Msg/s", [Cell(_rate(row)) for row in rows], 5, 4),
+        _strip("Age", [Cell(_age(row.age)) for row in rows], 5, AGE_RANK),
+        _strip("Msg/s", [Cell(_rate(row)) for row in rows], 5, RATE_RANK),
     ]
     code, *others = _fitting(strips, width)
     header = code.title.ljust(code.width) + "".join(

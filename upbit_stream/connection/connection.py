@@ -40,6 +40,9 @@ _log = logging.getLogger("upbit_stream")
 # Seconds that the server gets to answer our close frame.
 _CLOSE_HANDSHAKE = 0.5
 
+# Seconds in which a server that broke the protocol may read why we left.
+_LINGER = 0.2
+
 # Seconds between two logged lines about frames that cannot be decoded.
 _LOG_EVERY = 1.0
 
@@ -188,6 +191,8 @@ class Connection:
             try:
                 session.run()
             except Exception as error:
+                if isinstance(error, ConnectionClosed) and error.local:
+                    opened.linger(_LINGER)
                 opened.shutdown()
                 self._connected_at = None
                 if not isinstance(error, _EXPECTED):
@@ -195,7 +200,7 @@ class Connection:
                 attempts_before = self._recover(error, time.monotonic() - connected_at)
             else:
                 self._enter(ConnectionState.DISCONNECTING)
-                session.close(time.monotonic() + _CLOSE_HANDSHAKE)
+                opened.close(timeout=_CLOSE_HANDSHAKE)
                 return
 
     def _recover(self, error: Exception, uptime: float) -> int:
@@ -280,8 +285,7 @@ class Connection:
             )
             self._error.__cause__ = error
         _log.error("%s: %s; this connection has ended for good", self.name, self._error)
-        for channel in self.wishes.channels:
-            channel.end(self._error)
+        self.wishes.fail(self._error)
         self._observer.connection_error(self._error)
         self._enter(ConnectionState.ERROR)
 

@@ -18,7 +18,7 @@ from upbit_stream.connection.wishes import Wishes
 from upbit_stream.protocol.decoding import Decoder, Message, Undecodable
 from upbit_stream.protocol.limits import REQUESTS
 from upbit_stream.protocol.requests import union, write_request
-from upbit_stream.transport import BulkWebSocket, ConnectionClosed
+from upbit_stream.transport import BulkWebSocket
 
 __all__ = ["Session", "Traffic"]
 
@@ -96,22 +96,6 @@ class Session:
                     self._check_pong()
         finally:
             self._waker.watch(None)
-
-    def close(self, deadline: float) -> None:
-        """Send the close frame and wait for the server's until ``deadline``; then free the
-        socket. Raises nothing.
-        """
-        try:
-            self._waker.watch(self._websocket.sock)
-            self._websocket.start_close()
-            while (left := deadline - time.monotonic()) > 0:
-                if self._waker.wait(left) or self._websocket.pending:
-                    self._websocket.receive()
-        except (ConnectionClosed, OSError):
-            pass
-        finally:
-            self._waker.watch(None)
-            self._websocket.shutdown()
 
     def _patience(self, now: float) -> float:
         if self._websocket.pending and not self._held_up:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from upbit_stream.connection.router import AnyChannel
+from upbit_stream.errors import UpbitStreamError
 
 __all__ = ["Wishes"]
 
@@ -19,9 +20,10 @@ class Wishes:
 
     def __init__(self, when_changed: Callable[[], None]) -> None:
         self._when_changed = when_changed
-        # Guards _channels and version.
+        # Guards _channels, version and _error.
         self._lock = threading.Lock()
         self._channels: tuple[AnyChannel, ...] = ()
+        self._error: UpbitStreamError | None = None
         self.version = 0
         #: Set once, by anyone: the connection is to be closed.
         self.closing = False
@@ -32,11 +34,15 @@ class Wishes:
         return self._channels
 
     def add(self, channel: AnyChannel) -> None:
-        """Serve ``channel``, too."""
+        """Serve ``channel``, too; on a connection that has failed it ends at once."""
         with self._lock:
             self._channels = (*self._channels, channel)
             self.version += 1
-        self._when_changed()
+            error = self._error
+        if error is None:
+            self._when_changed()
+        else:
+            channel.end(error)
 
     def remove(self, channel: AnyChannel) -> None:
         """Serve ``channel`` no more."""
@@ -55,6 +61,14 @@ class Wishes:
         """The version with the channels that belong to it."""
         with self._lock:
             return self.version, self._channels
+
+    def fail(self, error: UpbitStreamError) -> None:
+        """Nothing can be served any more: end every channel, also those that still come."""
+        with self._lock:
+            self._error = error
+            channels = self._channels
+        for channel in channels:
+            channel.end(error)
 
     def close(self) -> None:
         """Want nothing any more. Takes no lock: it may be called from a finalizer."""

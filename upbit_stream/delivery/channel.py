@@ -14,7 +14,7 @@ from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.drops import DropTally
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.delivery.queues import Queue, make_queue
-from upbit_stream.errors import CallbackError, UpbitStreamError
+from upbit_stream.errors import CallbackError, StreamClosedError, UpbitStreamError
 from upbit_stream.events import Event
 from upbit_stream.protocol.requests import Demand
 from upbit_stream.workers import Worker, numbered
@@ -154,8 +154,13 @@ class Channel(Generic[E]):
             self._ensure_worker()
 
     def add_callback(self, callback: Callable[[E], object]) -> None:
-        """Call ``callback`` with every event, after the callbacks that were added before."""
+        """Call ``callback`` with every event, after the callbacks that were added before.
+
+        Raises what ended the channel, or :class:`StreamClosedError`.
+        """
         with self._lock:
+            if self._ended:
+                raise self._error or StreamClosedError("this subscription is closed")
             self._callbacks = (*self._callbacks, callback)
             self._ensure_worker()
 

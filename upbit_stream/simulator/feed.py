@@ -58,6 +58,8 @@ class Feed:
 
     def add(self, session: Session, kind: str, code: str, variant: Variant) -> None:
         """Send this stream from now on."""
+        # The market must exist for its grid, also where no snapshot asked for it.
+        self.exchange.market(code)
         self._routes.setdefault((kind, code), {}).setdefault(variant, {})[session] = None
 
     def remove(self, session: Session, kind: str, code: str, variant: Variant) -> None:

@@ -28,8 +28,18 @@ from upbit_stream.simulator.history import Bar
 from upbit_stream.simulator.keys import NESTED, short_name
 from upbit_stream.simulator.market import DAY_MS, Fill, Market
 
-__all__ = ["BINARY", "CLOSE", "TEXT", "Encoder", "candle_times", "change_of", "encoders",
-           "frame", "payload_of", "rate_of"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "TEXT",
+    "Encoder",
+    "candle_times",
+    "change_of",
+    "encoders",
+    "frame",
+    "payload_of",
+    "rate_of",
+]
 
 TEXT, BINARY, CLOSE = 0x1, 0x2, 0x8
 KST = timezone(timedelta(hours=9))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import jwt
 
 from upbit_stream.protocol.limits import RateLimit
 from upbit_stream.simulator.settings import Limits
 
-__all__ = ["Accounts", "Bans", "Gate", "Window"]
+__all__ = ["Accounts", "Bans", "Gate", "Window", "take_all"]
 
 # Nonces that are remembered per account: more than a test or a day of reconnects needs.
 _NONCES = 100_000
@@ -27,13 +27,9 @@ class Window:
         self._seconds = max(limit.seconds - tolerance, 0.0)
         self._times: deque[float] = deque()
 
-    def take(self, now: float) -> bool:
-        """Count one more; False when that is too many."""
-        self._forget(now)
-        if len(self._times) >= self._count:
-            return False
+    def take(self, now: float) -> None:
+        """Count one more."""
         self._times.append(now)
-        return True
 
     def left(self, now: float) -> int:
         """How many more are allowed now."""
@@ -43,6 +39,18 @@ class Window:
     def _forget(self, now: float) -> None:
         while self._times and self._times[0] <= now - self._seconds:
             self._times.popleft()
+
+
+def take_all(windows: Sequence[Window], now: float) -> bool:
+    """Count one more in every window; False, and nothing counted, when one has no room.
+
+    What is refused does not count, as on the exchange.
+    """
+    if any(window.left(now) <= 0 for window in windows):
+        return False
+    for window in windows:
+        window.take(now)
+    return True
 
 
 class Bans:
@@ -102,7 +110,7 @@ class Gate:
         if windows is None:
             windows = [Window(limit, self._limits.tolerance) for limit in limits]
             self._windows[group, who] = windows
-        return all([window.take(now) for window in windows])
+        return take_all(windows, now)
 
 
 class Accounts:

@@ -52,9 +52,7 @@ class Market:
         "lowest_52w", "open", "published", "tape", "untold_since", "value_24h", "volume_24h",
     )  # fmt: skip
 
-    def __init__(
-        self, listing: Listing, seed: int, started_at: int, past: int, kept: int
-    ) -> None:
+    def __init__(self, listing: Listing, seed: int, started_at: int, past: int, kept: int) -> None:
         self.listing = listing
         self._random = random.Random(f"{seed}:{listing.code}")
         self.tape = Tape(kept)

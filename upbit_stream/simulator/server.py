@@ -263,9 +263,7 @@ class Server:
         if response is None:
             response = protocol.accept(request)
             if response.status_code == 101:
-                response.headers["remaining-req"] = self.doorman.remaining(
-                    number, connection.peer
-                )
+                response.headers["remaining-req"] = self.doorman.remaining(number, connection.peer)
         headers = dict(request.headers.raw_items())
         self.journal.add(
             Handshake(monotonic(), number, endpoint.value, response.status_code, headers)

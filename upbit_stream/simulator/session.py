@@ -18,7 +18,7 @@ from upbit_stream.config import WireFormat
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.simulator.feed import Feed, Variant
 from upbit_stream.simulator.frames import frame, payload_of
-from upbit_stream.simulator.gate import Window
+from upbit_stream.simulator.gate import Window, take_all
 from upbit_stream.simulator.journal import Closed, ErrorSent, Journal, RequestSeen
 from upbit_stream.simulator.keys import dump, shorten
 from upbit_stream.simulator.pipe import Pipe
@@ -132,9 +132,7 @@ class Session:
             self.refuse(Refused("WRONG_FORMAT"))
             return
         self._note(parsed, len(message))
-        now = monotonic()
-        # Every window counts the message, also where another one refuses it.
-        if not all([window.take(now) for window in self._request_windows]):
+        if not take_all(self._request_windows, monotonic()):
             self.refuse(Refused("TOO_MANY_REQUEST"))
             return
         try:

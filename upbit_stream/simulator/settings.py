@@ -109,6 +109,10 @@ class Limits:
         """No rate limits; the bounds of memory stay."""
         endless = RateLimit(10**9, 1.0)
         return cls(
-            connects=(), requests=(), origin=endless, rest=endless, combinations=10**9,
+            connects=(),
+            requests=(),
+            origin=endless,
+            rest=endless,
+            combinations=10**9,
             ban_after=None,
         )

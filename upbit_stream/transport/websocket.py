@@ -281,6 +281,25 @@ class BulkWebSocket(websocket.WebSocket):
                 left = None if deadline is None else deadline - time.monotonic()
         self.shutdown()
 
+    def linger(self, timeout: float) -> None:
+        """After a violation: let the peer read the close frame, for `timeout` seconds at most.
+
+        Bytes that nobody has read make the system end a connection with a reset, and that can
+        overtake the frame. So whatever still comes is read and thrown away, until the peer ends.
+        """
+        deadline = time.monotonic() + timeout
+        waste = bytearray(64 * 1024)
+        with suppress(OSError), selectors.DefaultSelector() as selector:
+            if self.sock is None:
+                return
+            selector.register(self.sock, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                try:
+                    if not self.sock.recv_into(waste):
+                        return
+                except WOULD_BLOCK:
+                    selector.select(left)
+
     def shutdown(self) -> None:
         """Free the socket at once, without a word to the peer. Never raises; owner's thread."""
         with self._socket_lock:

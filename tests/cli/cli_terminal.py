@@ -1,0 +1,93 @@
+"""A terminal for the command line to draw on, and a look at what it drew."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from cli_program import COMMAND, PATIENCE, Collected, environment, plain
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
+
+# Every drawing begins at the top left corner.
+_HOME = "\x1b[H"
+_ALTERNATE_ON, _ALTERNATE_OFF = "\x1b[?1049h", "\x1b[?1049l"
+_CURSOR_OFF, _CURSOR_ON = "\x1b[?25l", "\x1b[?25h"
+
+
+class Terminal:
+    """A command that runs in a pseudo-terminal of ``width`` × ``height``."""
+
+    def __init__(
+        self, arguments: Sequence[str], *, width: int = 80, height: int = 30, **variables: str
+    ) -> None:
+        self._master, slave = pty.openpty()
+        try:
+            self.resize(width, height)
+            self.process = subprocess.Popen(
+                (*COMMAND, *arguments),
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                env=environment(**variables),
+                # A session of its own, whose terminal this is: so its Ctrl-C reaches it.
+                start_new_session=True,
+                preexec_fn=_own_terminal,
+            )
+        finally:
+            os.close(slave)
+        self.screen = Collected(self._read, "terminal")
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._master, 65536)
+        except OSError:
+            # Linux says so when nobody has the terminal open any more.
+            return b""
+
+    def resize(self, width: int, height: int) -> None:
+        """As if somebody dragged the window's corner."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("4H", height, width, 0, 0))
+
+    def press(self, keys: bytes) -> None:
+        """Type something."""
+        os.write(self._master, keys)
+
+    def frame(self, *wanted: str) -> list[str]:
+        """The lines of the first complete drawing that shows all of that."""
+
+        def shown(text: str) -> list[list[str]]:
+            # The first piece is before any drawing, the last one may still grow.
+            drawings = [plain(piece).split("\n") for piece in text.split(_HOME)[1:-1]]
+            return [lines for lines in drawings if all(one in "\n".join(lines) for one in wanted)]
+
+        return [line.rstrip() for line in shown(self.screen.wait_for(shown))[0]]
+
+    def exit_code(self) -> int:
+        """The exit code, as soon as there is one."""
+        return self.process.wait(PATIENCE)
+
+    def left_behind(self) -> str:
+        """What stands on the normal screen after the end; the terminal must be as it was."""
+        text = self.screen.all()
+        assert text.count(_ALTERNATE_ON) == text.count(_ALTERNATE_OFF) == 1
+        assert text.rindex(_CURSOR_ON) > text.rindex(_CURSOR_OFF)
+        return plain(text.rpartition(_ALTERNATE_OFF)[2])
+
+    def end(self) -> None:
+        """Whatever happened: nothing stays behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.screen.all()
+        os.close(self._master)
+
+
+def _own_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
