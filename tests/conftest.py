@@ -55,7 +55,8 @@ def open_sockets() -> int:
 def descriptors() -> int:
     """The open descriptors (on Windows: handles) of this process."""
     process = psutil.Process()
-    return int(process.num_handles() if psutil.WINDOWS else process.num_fds())
+    count = getattr(process, "num_handles" if psutil.WINDOWS else "num_fds")
+    return int(count())
 
 
 @pytest.fixture(autouse=True)

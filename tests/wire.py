@@ -49,7 +49,7 @@ def read_corpus() -> list[Frame]:
 
 def lengthen(content: dict[str, Any]) -> dict[str, Any]:
     """``content`` with the long keys."""
-    stream = stream_of(content.get("type", content.get("ty")))
+    stream = stream_of(str(content.get("type", content.get("ty"))))
     long = {short: name for name, short in KEYS[stream].items()}
     unit_long = {short: name for name, short in UNIT_KEYS.items()}
     renamed = {long.get(key, key): value for key, value in content.items()}
@@ -104,7 +104,8 @@ def differences(event: Any, content: dict[str, Any], numbers: str) -> list[str]:
     for name in type(event).__struct_fields__:
         if name == "received_at":
             continue
-        got, want = getattr(event, name), content.get(name)
+        got: Any = getattr(event, name)
+        want: Any = content.get(name)
         if name == "orderbook_units":
             if len(got) != len(want):
                 wrong.append(f"{name}: {len(got)} rows, not {len(want)}")

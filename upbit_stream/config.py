@@ -135,9 +135,7 @@ class StreamConfig:
     def __post_init__(self) -> None:
         _require_url("url", self.url, ("ws", "wss"))
         _require_url("rest_url", self.rest_url, ("http", "https"))
-        object.__setattr__(
-            self, "wire_format", choose("wire_format", self.wire_format, WireFormat)
-        )
+        object.__setattr__(self, "wire_format", choose("wire_format", self.wire_format, WireFormat))
         if self.numbers not in ("float", "decimal"):
             raise ValueError(f'numbers={self.numbers!r}: choose "float" or "decimal"')
         _require_number("ping_interval", self.ping_interval, above=0)
@@ -151,9 +149,7 @@ class StreamConfig:
             raise TypeError(f"ssl_context={self.ssl_context!r}: an ssl.SSLContext is needed")
         _require_whole("max_message_size", self.max_message_size)
 
-    def resolve(
-        self, region: Region, environ: Mapping[str, str] | None = None
-    ) -> tuple[str, str]:
+    def resolve(self, region: Region, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
         """The WebSocket base and the REST base that this configuration means for ``region``.
 
         REST follows the host of the WebSocket whenever only that was given, so that a test

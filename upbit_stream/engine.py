@@ -246,8 +246,8 @@ class Engine:
         elif not any(worker.is_current for worker in self._workers()):
             # Someone else is at it. (A thread of ours must not wait for one that waits for it.)
             self._closed.wait(max(0.0, deadline - time.monotonic()))
-        ended = all([connection.join(deadline) for connection in self._connections])
-        return all([worker.join(deadline) for worker in self._workers()]) and ended
+        ended = all(connection.join(deadline) for connection in self._connections)
+        return all(worker.join(deadline) for worker in self._workers()) and ended
 
     def abandon(self) -> None:
         """Close without being asked. For finalizers: takes no lock, waits for nothing; the I/O
@@ -269,7 +269,7 @@ class Engine:
         for channel in channels:
             channel.end()
         workers = [channel.worker for channel in channels if channel.worker is not None]
-        if not all([worker.join(deadline) for worker in workers]):
+        if not all(worker.join(deadline) for worker in workers):
             for channel in channels:
                 channel.discard()
         with self._lock:

@@ -240,6 +240,12 @@ class OrderbookUnit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return _restore, (OrderbookUnit, astuple(self))
 
 
+if TYPE_CHECKING:
+    Units: TypeAlias = tuple[OrderbookUnit, ...]
+else:
+    Units = tuple[OrderbookUnit, ...] | None
+
+
 class Level(NamedTuple):
     """A price and the size that waits there."""
 
@@ -257,7 +263,7 @@ class Orderbook(Event, frozen=True, kw_only=True, gc=False):
     type: Literal["orderbook"] = key("ty")
     total_ask_size: Number = key("tas")
     total_bid_size: Number = key("tbs")
-    orderbook_units: tuple[OrderbookUnit, ...] = key("obu")
+    orderbook_units: Units = key("obu")
     level: Number = key("lv")
 
     @property

@@ -240,9 +240,7 @@ class UpbitStream:
     @property
     def subscriptions(self) -> tuple[Subscription[Any], ...]:
         """The subscriptions that have not ended."""
-        return tuple(
-            Subscription(channel, self._engine, self) for channel in self._engine.channels
-        )
+        return tuple(Subscription(channel, self._engine, self) for channel in self._engine.channels)
 
     @property
     def stats(self) -> StreamStats:

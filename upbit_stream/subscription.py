@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from upbit_stream.delivery.channel import Channel, SubscriptionStats
 from upbit_stream.engine import Engine
-from upbit_stream.errors import StreamClosedError, SubscriptionError
+from upbit_stream.errors import StreamClosedError, SubscriptionError, UpbitStreamError
 from upbit_stream.events import Event
 from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.requests import check_level
@@ -155,6 +155,11 @@ class Subscription(Generic[E]):
     def closed(self) -> bool:
         """Whether the subscription has ended, by :meth:`close`, with its stream or by an error."""
         return self._channel.ended
+
+    @property
+    def error(self) -> UpbitStreamError | None:
+        """What ended the subscription, if that was an error."""
+        return self._channel.error
 
     def close(self) -> None:
         """Unsubscribe; returns at once, and does nothing the second time.

@@ -2,10 +2,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from cli_program import Program
-from cli_terminal import Terminal
+
+from tests.cli.program import Program
+from tests.cli.terminal import Terminal
+from upbit_stream.cli import main
+
+Start = Callable[..., Program]
+StartOnTerminal = Callable[..., Terminal]
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +24,7 @@ def ctrl_c_is_not_ignored() -> Iterator[None]:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Program]]:
+def start() -> Iterator[Start]:
     """Starts a command that ends with the test."""
     programs: list[Program] = []
 
@@ -31,14 +38,31 @@ def start() -> Iterator[Callable[..., Program]]:
 
 
 @pytest.fixture
-def start_on_terminal() -> Iterator[Callable[..., Terminal]]:
+def start_on_terminal() -> Iterator[StartOnTerminal]:
     """Starts a command in a terminal; both end with the test."""
     terminals: list[Terminal] = []
 
-    def start_terminal(*arguments: str, **options: object) -> Terminal:
-        terminals.append(Terminal(arguments, **options))  # type: ignore[arg-type]
+    def start_terminal(*arguments: str, **options: Any) -> Terminal:
+        terminals.append(Terminal(arguments, **options))
         return terminals[-1]
 
     yield start_terminal
     for terminal in terminals:
         terminal.end()
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Call]:
+    """Calls the command in this process: its exit code, and what it wrote to both outputs."""
+    monkeypatch.delenv("UPBIT_STREAM_URL", raising=False)
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = [signal.getsignal(number) for number in numbers]
+
+    def call_main(*arguments: str) -> tuple[int, str, str]:
+        exit_code = main(arguments)
+        return exit_code, *capfd.readouterr()
+
+    yield call_main
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)

@@ -15,17 +15,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cli_program import COMMAND, PATIENCE, Program, environment
 
-from tests.conftest import eventually
+from tests.cli.conftest import Start
+from tests.cli.program import COMMAND, Program, environment
+from tests.conftest import PATIENCE, eventually
 from upbit_stream.simulator import Simulator
 from upbit_stream.simulator.listing import DEFAULT_CODES
 
 if sys.platform != "win32":
     import fcntl
     import termios
-
-Start = Callable[..., Program]
 
 SIMULATED = "upbit-stream: simulated data, not the exchange's\n"
 
@@ -41,7 +40,9 @@ def ended_quietly(program: Program, told: str = "") -> None:
 
 
 def test_a_plain_line_for_each_event(start: Start) -> None:
-    program = start("watch", "--demo", "KRW-BTC", "--seconds", "0.5")
+    program = start("watch", "--demo", "KRW-BTC")
+    program.out.wait_for(lines(1))
+    program.interrupt()
     ended_quietly(program, SIMULATED)
     first = program.out.all().split("\n")[0]
     assert re.fullmatch(
@@ -64,7 +65,6 @@ def test_demo_has_twenty_codes_by_default(start: Start) -> None:
 @pytest.mark.parametrize(
     ("type_", "options", "fields"),
     [
-        ("trade", (), {"trade_price", "trade_volume", "ask_bid", "sequential_id"}),
         ("orderbook", ("--depth", "5"), {"orderbook_units", "total_ask_size", "level"}),
         ("candle.1s", (), {"opening_price", "high_price", "candle_acc_trade_volume"}),
     ],
@@ -73,7 +73,7 @@ def test_json_has_every_field(
     start: Start, type_: str, options: tuple[str, ...], fields: set[str]
 ) -> None:
     program = start("watch", "--demo", "KRW-BTC", "KRW-ETH", "-t", type_, "--json", *options)
-    program.out.wait_for(lines(3))
+    program.out.wait_for(lines(2))
     program.interrupt()
     ended_quietly(program, SIMULATED)
     for line in program.out.all().splitlines():
@@ -83,24 +83,17 @@ def test_json_has_every_field(
         assert len(event.get("orderbook_units", [None] * 5)) == 5
 
 
-def test_exact_numbers_have_every_digit_and_are_numbers(start: Start, sim: Simulator) -> None:
+def test_each_event_is_written_at_once_with_every_digit_if_wanted(
+    start: Start, sim: Simulator
+) -> None:
     program = start("watch", "KRW-BTC", "-t", "trade", "--json", "--exact",
                     UPBIT_STREAM_URL=sim.url)  # fmt: skip
     program.out.wait_for(lines(1))
-    sim.trade("KRW-BTC", volume="0.10000001")
-    text = program.out.wait_for(lines(2))
-    event = json.loads(text.splitlines()[1], parse_float=Decimal)
-    assert event["trade_volume"] == Decimal("0.10000001")
-    program.interrupt()
-    ended_quietly(program)
-
-
-def test_each_event_is_written_when_it_comes(start: Start, sim: Simulator) -> None:
-    program = start("watch", "KRW-BTC", "-t", "trade", UPBIT_STREAM_URL=sim.url)
-    program.out.wait_for(lines(1))
-    for count in range(2, 5):
-        sim.trade("KRW-BTC")
-        program.out.wait_for(lines(count))
+    for count, volume in enumerate(("0.10000001", "0.10000002"), start=2):
+        sim.trade("KRW-BTC", volume=volume)
+        text = program.out.wait_for(lines(count))
+        event = json.loads(text.splitlines()[-1], parse_float=Decimal)
+        assert event["trade_volume"] == Decimal(volume)
     program.interrupt()
     ended_quietly(program)
 
@@ -141,14 +134,19 @@ def test_ctrl_c_gets_out_of_a_pipe_that_nobody_empties() -> None:
         os.close(writing)
         try:
             eventually(Still(reading))
-            # The first one lets the write finish, the next one does not.
-            eventually(lambda: program.send_signal(signal.SIGINT) or program.poll() is not None)
+            eventually(lambda: interrupted(program))
             _, told = program.communicate(timeout=PATIENCE)
         finally:
             program.kill()
             os.close(reading)
     assert program.returncode == 0
     assert told.decode() == SIMULATED
+
+
+def interrupted(program: subprocess.Popen[bytes]) -> bool:
+    """Press Ctrl-C, maybe again: the first one lets the write finish, the next one does not."""
+    program.send_signal(signal.SIGINT)
+    return program.poll() is not None
 
 
 class Still:

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from cli_program import colours
 from rich.console import Console
 
+from tests.cli.program import colours
 from upbit_stream import Candle, ConnectionState, Orderbook, OrderbookUnit, Ticker, Trade
 from upbit_stream.cli.board import Board, Meter, Row
 from upbit_stream.cli.columns import TYPES, write_amount, write_price

@@ -6,13 +6,12 @@ import json
 import re
 import socket
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import trustme
-from cli_program import Program
 
-Start = Callable[..., Program]
+from tests.cli.conftest import Call, Start
+from tests.cli.program import Program
 
 
 def shown(program: Program) -> dict[str, str]:
@@ -50,18 +49,18 @@ def test_it_serves_what_it_says(start: Start) -> None:
         taken.bind(("127.0.0.1", port))
 
 
-def test_seconds_end_it(start: Start) -> None:
-    program = start("simulate", "--seconds", "0.2", "--realistic", "--codes", "KRW-BTC")
-    ended_quietly(program)
-    assert "1 code, " in program.out.all()
+def test_seconds_end_it(call: Call) -> None:
+    exit_code, out, told = call("simulate", "--seconds", "0.1", "--realistic", "--codes", "KRW-BTC")
+    assert (exit_code, told) == (0, "")
+    assert "1 code, " in out
 
 
-def test_a_port_in_use_is_one_sentence(start: Start) -> None:
+def test_a_port_in_use_is_one_sentence(call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        program = start("simulate", "--port", str(port))
-        assert program.exit_code() == 1
-    assert program.err.all() == (
+        exit_code, out, told = call("simulate", "--port", str(port))
+    assert (exit_code, out) == (1, "")
+    assert told == (
         f"upbit-stream: port {port} of 127.0.0.1 is in use by another program; "
         "choose another --port, 0 finds a free one\n"
     )

@@ -37,7 +37,10 @@ def test_bounded_queues(policy: OverflowPolicy, size: int, operations: list[int]
             assert (list(dropped), list(rest)) == (everything[:excess], [])
             model = everything[excess:]
         else:
-            kept, over = everything[: len(everything) - excess], everything[len(everything) - excess :]
+            kept, over = (
+                everything[: len(everything) - excess],
+                everything[len(everything) - excess :],
+            )
             if policy is OverflowPolicy.BLOCK:
                 assert (list(dropped), list(rest)) == ([], over)
             else:

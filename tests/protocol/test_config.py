@@ -29,7 +29,7 @@ def test_it_is_frozen_keyword_only_and_takes_plain_strings() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.queue_size = 5  # type: ignore[misc]
     with pytest.raises(TypeError):
-        StreamConfig("ws://x")  # type: ignore[misc]
+        StreamConfig("ws://x")  # type: ignore[call-arg]
     assert dataclasses.replace(config, queue_size=5).queue_size == 5
 
 

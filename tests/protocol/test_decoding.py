@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.wire import FORMATS, KEYS, UNIT_KEYS, Number, differences, read_corpus, write
 
+from tests.wire import FORMATS, KEYS, UNIT_KEYS, Number, differences, read_corpus, write
 from upbit_stream import Candle, DecodingError, Event, Orderbook, Ticker, Trade, WireFormat
 from upbit_stream.protocol.decoding import (
     Decoder,
@@ -133,7 +133,10 @@ def plain(value: Any) -> Any:
     return {name: int(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
+@settings(max_examples=300)
 @given(contents())
+@example({"type": "orderbook", "orderbook_units": [], "stream_type": "SOMETHING_NEW"})
+@example({"type": "orderbook", "orderbook_units": [{"ask_price": Number("1E-8")}], "level": None})
 def test_all_formats_decode_to_equal_events_and_keep_every_digit(content: dict[str, Any]) -> None:
     expected = {name: plain(value) for name, value in content.items()}
     for number_kind in NUMBERS:
@@ -215,7 +218,9 @@ def test_messages_that_are_no_events() -> None:
         assert decoder.decode_all([b'{"status":"UP"}']) == [Status("UP")]
         error = '{"error":{"message":"이상","name":"INVALID_PARAM"}}'.encode()
         assert decoder.decode_all([error]) == [ServerError("INVALID_PARAM", "이상")]
-        short = b'{"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"ticker","cds":["KRW-BTC"]}],"tckt":"t"}'
+        short = (
+            b'{"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"ticker","cds":["KRW-BTC"]}],"tckt":"t"}'
+        )
         assert decoder.decode_all([short]) == [
             SubscriptionList("t", ({"type": "ticker", "codes": ["KRW-BTC"]},))
         ]

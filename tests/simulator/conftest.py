@@ -54,12 +54,18 @@ def client(stack: ExitStack) -> Connect:
         if authorization:
             headers["Authorization"] = authorization
         url = sim.url if endpoint == "public" else f"{sim.url}/{endpoint}"
+        options.setdefault("open_timeout", PATIENCE)
         socket = stack.enter_context(
             connect(
-                url, compression=compression, ping_interval=None, additional_headers=headers,
-                open_timeout=PATIENCE, close_timeout=1, max_queue=None, **options,
+                url,
+                compression=compression,
+                ping_interval=None,
+                additional_headers=headers,
+                close_timeout=1,
+                max_queue=None,
+                **options,
             )
-        )  # fmt: skip
+        )
         return Client(socket)
 
     return client

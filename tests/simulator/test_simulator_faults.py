@@ -105,10 +105,10 @@ def test_stall_and_resume(sim: Simulator, subscribed: Client) -> None:
 
 
 def test_a_stalled_socket_is_not_dropped_for_being_idle(start: Start, client: Connect) -> None:
-    sim = start(timing=Timing(idle_timeout=0.05))
+    sim = start(timing=Timing(idle_timeout=1.0))
     socket = client(sim)
     sim.stall()
-    over = monotonic() + 0.2
+    over = monotonic() + 1.2
     assert sim.wait_for(lambda: monotonic() > over)
     assert sim.connections == [1]
     sim.resume()
@@ -201,7 +201,7 @@ def test_a_handshake_that_is_never_answered(sim: Simulator, client: Connect) -> 
     sim.stall_handshakes(1)
     with pytest.raises(TimeoutError):
         client(sim, open_timeout=0.1)
-    assert sim.stats["stalled_handshakes"] == 1
+    assert sim.wait_for(lambda: sim.stats.get("stalled_handshakes") == 1)
     client(sim)
     sim.stall_handshakes()
     for _ in range(2):
@@ -239,25 +239,18 @@ def test_unknown_garbage_is_told(sim: Simulator) -> None:
         sim.send_garbage("nice")
 
 
-def test_garbage_fails_a_strict_client(sim: Simulator, client: Connect) -> None:
-    tolerated = {"json", "empty", "not_json", "number", "null_fields", "utf8_binary"}
-    for kind in set(GARBAGE) - tolerated - {"length", "bytes"}:
-        sim.restart()
-        sim.forget()
-        socket = fresh(sim, client)
+def test_garbage_fails_a_strict_client(start: Start, client: Connect) -> None:
+    sim = start(limits=Limits.off())
+    # What is a frame, but not what it should hold, is for the reader of frames; what promises
+    # more than it brings keeps a client waiting.
+    silent = {"json", "empty", "not_json", "number", "null_fields", "utf8_binary", "length"}
+    for kind in set(GARBAGE) - silent - {"bytes"}:
+        socket = client(sim)
+        assert sim.wait_for(lambda: len(sim.connections) == 1)
         sim.send_garbage(kind)
         with pytest.raises(ConnectionClosed):
             socket.raw()
-
-
-def fresh(sim: Simulator, client: Connect) -> Client:
-    """A new socket, whatever the limit of handshakes says."""
-    while True:
-        try:
-            return client(sim)
-        except InvalidStatus:
-            asked = sim.handshakes[-1].at + 0.2
-            sim.wait_for(lambda asked=asked: monotonic() > asked)  # type: ignore[misc]
+        assert sim.wait_for(lambda: not sim.connections)
 
 
 def test_send_raw(sim: Simulator, client: Connect) -> None:
@@ -306,7 +299,7 @@ class TestTrades:
         sim.burst(400, ["KRW-BTC"])
         sim.drop_trades()
         last = sim.trade("KRW-BTC")
-        got = []
+        got: list[int] = []
         while not got or got[-1] != last:
             got += ids(subscribed, 1)
         assert 100 < len(got) < 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import defaultdict
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -56,6 +57,17 @@ def test_spellings_of_one_number(number: str, spellings: tuple[str, ...]) -> Non
     assert {Decimal(spelling) for spelling in spellings} == {Decimal(number)}
 
 
+def test_no_spelling_loses_a_digit() -> None:
+    chance = random.Random(1)
+    numbers = [int(10 ** chance.uniform(0, 17)) for _ in range(20_000)]
+    edges = [edge + step for edge in (10**5, 10**8, 10**15, 10**16) for step in range(-5, 6)]
+    for units in numbers + edges:
+        for spell in (fixed, plain, point, java):
+            assert Decimal(spell(units)).scaleb(8) == units
+        assert "E" not in plain(units) + point(units)
+        assert not plain(units).endswith(".0")
+
+
 def test_more_digits_than_the_exchange_has_are_refused() -> None:
     with pytest.raises(ValueError, match="more than 8 decimals"):
         to_units("0.123456789")
@@ -89,8 +101,13 @@ def test_the_keys_are_those_of_the_events() -> None:
 
 
 def test_the_formats_differ_in_keys_and_spelling_only(sim: Simulator, client: Connect) -> None:
+    first = client(sim)
+    first.ask({"type": "orderbook", "codes": ["KRW-BTC", "KRW-XRP"], "is_only_realtime": True})
+    first.barrier()
     sim.trade("KRW-BTC", price=116_539_000, volume="0.00079276")
     sim.trade("KRW-XRP", price=3123, volume="1234.5")
+    # Once the books were published they stay as they are.
+    assert len({frame["code"] for frame in first.read_many(2)}) == 2
     seen = {}
     for wire_format in FORMATS:
         socket = client(sim)

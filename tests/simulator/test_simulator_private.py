@@ -102,7 +102,7 @@ def test_events_come_by_themselves_while_the_market_moves(start: Start, client: 
 
 
 def test_the_first_assets_of_an_account_may_be_late(start: Start, client: Connect) -> None:
-    sim = start(timing=Timing(first_asset_delay=0.2), limits=Limits.off())
+    sim = start(timing=Timing(first_asset_delay=1.0), limits=Limits.off())
     first = client(sim, "private")
     first.ask({"type": "myAsset"})
     first.barrier()

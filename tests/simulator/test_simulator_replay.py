@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulator.client import Connect, Start
 from upbit_stream.simulator import Limits
+from upbit_stream.simulator.replay import Replay
 
 RECORDING = Path(__file__).parent.parent / "data" / "frames.jsonl"
 RECORDED = [json.loads(line) for line in RECORDING.read_text(encoding="utf-8").splitlines()]
@@ -85,16 +86,17 @@ def test_every_recorded_frame_survives_the_way_through_all_formats(
     codes = ["KRW-BTC", "KRW-ETH", "BTC-BCH"]
     kinds = ["ticker", "trade", "orderbook", "candle.1s", "candle.1m", "candle.15m"]
     parts = [{"type": kind, "codes": codes} for kind in kinds]
-    count = sum(line["format"] != "any" for line in RECORDED) - 9
+    asked = [(kind, code) for kind in kinds for code in codes]
+    count = len(Replay(RECORDING, None).select(asked))
+    assert count == 14
     seen = []
     for wire_format in ("DEFAULT", "JSON_LIST"):
         socket = client(sim)
-        # Markets that were not recorded for a type are made up: tell them apart by their time.
+        # Markets that were not recorded for a type are made up, but have nothing to tell yet.
         socket.ask(*({**part, "is_only_realtime": True} for part in parts), format=wire_format)
         frames = socket.read_many(count)
         seen.append([frame[0] if isinstance(frame, list) else frame for frame in frames])
         assert socket.barrier() == []
-    # Only the oldest one is sent without its type to those who read its format.
     assert seen[0] == seen[1]
 
 

@@ -156,7 +156,9 @@ def test_order_books_and_tickers_agree_with_the_socket(
     assert books[0]["orderbook_units"] == frames[0]["orderbook_units"]
 
 
-def test_what_remains_is_told_and_the_eleventh_is_refused(sim: Simulator, rest: Rest) -> None:
+def test_what_remains_is_told_and_the_eleventh_is_refused(start: Start, rest: Rest) -> None:
+    assert Limits().rest == RateLimit(10, 1.0)
+    sim = start(limits=Limits(rest=RateLimit(10, 60.0)))
     left = []
     for _ in range(10):
         answer = rest.get(sim, "trades/ticks", market="KRW-BTC")
@@ -230,6 +232,7 @@ def test_faults(sim: Simulator, rest: Rest) -> None:
     sim.stall_rest(1)
     with pytest.raises(urllib3.exceptions.TimeoutError):
         rest.pool.request("GET", f"{sim.rest_url}/market/all", timeout=0.05)
+    assert sim.wait_for(lambda: sim.stats.get("stalled_rest") == 1)
     assert rest.get(sim, "market/all").status == 200
     sim.slow_rest(0.2)
     with pytest.raises(urllib3.exceptions.TimeoutError):

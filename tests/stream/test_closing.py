@@ -14,8 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.conftest import descriptors, eventually, our_threads
 
+from tests.conftest import descriptors, eventually, our_threads
 from upbit_stream import ConnectionState, StreamConfig, Trade, UpbitStream
 from upbit_stream.simulator import Simulator
 
@@ -39,9 +39,7 @@ def busy_stream(config: StreamConfig, sim: Simulator, seen: list[Trade]) -> Upbi
     return stream
 
 
-def test_close_from_outside_drains_and_leaves_nothing(
-    config: StreamConfig, sim: Simulator
-) -> None:
+def test_close_from_outside_drains_and_leaves_nothing(config: StreamConfig, sim: Simulator) -> None:
     seen: list[Trade] = []
     stream = busy_stream(config, sim, seen)
     sim.burst(2000)
@@ -56,9 +54,7 @@ def test_close_from_outside_drains_and_leaves_nothing(
     assert stream.state is ConnectionState.DISCONNECTED
 
 
-def test_close_twice_and_from_three_threads_at_once(
-    config: StreamConfig, sim: Simulator
-) -> None:
+def test_close_twice_and_from_three_threads_at_once(config: StreamConfig, sim: Simulator) -> None:
     stream = busy_stream(config, sim, [])
     barrier = threading.Barrier(3)
 
@@ -235,25 +231,36 @@ def test_ctrl_c_during_a_burst_ends_clean() -> None:
 def test_an_exception_in_the_with_block_ends_clean() -> None:
     with Simulator(rate=2000) as sim:
         process = start_script(sim, "stream.run(0.3); raise SystemExit(3)")
-        out, err = process.communicate(timeout=20)
+        _out, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (3, "")
 
 
-def test_a_script_that_just_ends_is_closed_at_exit() -> None:
+def test_a_script_that_just_ends_delivers_what_is_queued() -> None:
     script = """
+        import threading
         from upbit_stream import StreamConfig, UpbitStream
+
+        gate = threading.Event()
+
+        def on_trade(trade):
+            gate.wait(20)
+            print(trade.code, flush=True)
+
         stream = UpbitStream(config=StreamConfig(url={url!r}))
-        stream.trade("KRW-BTC", callback=lambda trade: None)
+        stream.trade({codes!r}, callback=on_trade)
         stream.start()
-        assert stream.wait_connected(10)
+        tick = threading.Event()
+        while stream.stats.received < {count}:
+            tick.wait(0.01)
+        gate.set()
     """
-    with Simulator(rate=2000) as sim:
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script).format(url=sim.url)],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
+    with Simulator(rate=0) as sim:
+        code = textwrap.dedent(script).format(
+            url=sim.url, codes=list(sim.codes), count=len(sim.codes)
         )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(done.stdout.split()) == sorted(sim.codes)
         eventually(lambda: not sim.connections)

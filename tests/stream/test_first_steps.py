@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.conftest import eventually
 
+from tests.conftest import eventually
 from upbit_stream import (
     Candle,
     ConnectionState,

@@ -6,8 +6,8 @@ import logging
 import threading
 
 import pytest
-from tests.conftest import eventually
 
+from tests.conftest import eventually
 from upbit_stream import CallbackError, StreamConfig, Trade, UpbitStream, UpbitStreamError
 from upbit_stream.simulator import Simulator
 
@@ -59,7 +59,7 @@ def test_the_second_callback_of_a_subscription_is_called_though_the_first_raises
 ) -> None:
     seen: list[Trade] = []
     with UpbitStream(config=config) as stream:
-        subscription = stream.trade("KRW-BTC", callback=lambda trade: {}["missing"])
+        subscription = stream.trade("KRW-BTC", callback=lambda trade: 1 / 0)
         subscription(seen.append)
         eventually(lambda: seen)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from tests.conftest import eventually
 
+from tests.conftest import eventually
 from upbit_stream import Drop, OverflowPolicy, StreamConfig, Trade, UpbitStream
 from upbit_stream.simulator import Simulator
 
@@ -74,9 +74,7 @@ def test_latest_keeps_the_newest_of_each_code(config: StreamConfig, sim: Simulat
         assert stats.dropped + stats.delivered == 302
 
 
-def test_block_drops_nothing_and_holds_up_nobody_else(
-    config: StreamConfig, sim: Simulator
-) -> None:
+def test_block_drops_nothing_and_holds_up_nobody_else(config: StreamConfig, sim: Simulator) -> None:
     release = threading.Event()
     slow_seen: list[Trade] = []
     good: list[Trade] = []

@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 import psutil
+
 from tests.conftest import eventually
 from tests.process import SimulatorProcess
-
 from upbit_stream import ConnectionState, StreamConfig, Ticker, Trade, UpbitStream
 
 TOTAL = 1_000_000
@@ -64,7 +64,9 @@ def test_a_million_trades_of_200_codes_each_once_and_in_order() -> None:
             assert sum(total["count"] for total in totals.values()) == TOTAL
             assert all(total["forgotten"] == 0 for total in totals.values())
             eventually(
-                lambda: all(k.matches(totals, some) for k, some in zip(keepers, wanted, strict=True)),
+                lambda: all(
+                    k.matches(totals, some) for k, some in zip(keepers, wanted, strict=True)
+                ),
                 60,
             )
             assert [keeper.disordered for keeper in keepers] == [0, 0, 0]

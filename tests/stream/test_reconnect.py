@@ -7,8 +7,8 @@ import time
 
 import pytest
 import trustme
-from tests.conftest import eventually
 
+from tests.conftest import eventually
 from upbit_stream import (
     ConnectionFailedError,
     ConnectionState,
@@ -88,7 +88,7 @@ def test_a_flapping_server_is_given_its_distance(config: StreamConfig, sim: Simu
     with UpbitStream(config=config) as stream:
         stream.ticker("KRW-BTC")
         for count in (1, 2, 3):
-            eventually(lambda count=count: len(sim.handshakes) == count and sim.connections)
+            sim.wait_for(lambda: len(sim.handshakes) == count and sim.connections)  # noqa: B023
             sim.reset()
         eventually(lambda: len(sim.handshakes) == 4)
         times = [handshake.at for handshake in sim.handshakes]

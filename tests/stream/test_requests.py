@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.conftest import eventually
 
+from tests.conftest import eventually
 from upbit_stream import Orderbook, StreamConfig, SubscriptionError, Ticker, Trade, UpbitStream
 from upbit_stream.simulator import Simulator
 
@@ -87,6 +87,51 @@ def test_a_later_subscription_brings_nobody_else_a_second_snapshot(
         assert len(sim.requests) == 2
 
 
+def test_nothing_is_held_back_from_the_first_subscriber(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    """Whatever the wire carried for a new code is delivered, snapshot or not."""
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-NOPE")
+        eventually(lambda: sim.requests)
+        frame = '{{"ty":"trade","cd":"KRW-NOPE","sid":{0},"ttms":{0},"tms":{0},"st":"{1}"}}'
+        sim.send_raw(frame.format(2, "REALTIME").encode())
+        assert trades.get(timeout=10).sequential_id == 2
+        # Older than what is known, or known already: no news.
+        sim.send_raw(frame.format(1, "SNAPSHOT").encode())
+        sim.send_raw(frame.format(3, "REALTIME").encode())
+        assert trades.get(timeout=10).sequential_id == 3
+
+
+def test_a_newcomer_begins_with_its_snapshot(sim: Simulator, config: StreamConfig) -> None:
+    with UpbitStream(config=config) as stream:
+        first = stream.trade("KRW-NOPE")
+        eventually(lambda: sim.requests)
+        second = stream.trade("KRW-NOPE")
+        eventually(lambda: len(sim.requests) == 2)
+        frame = '{{"ty":"trade","cd":"KRW-NOPE","sid":{0},"ttms":{0},"tms":{0},"st":"{1}"}}'
+        for number, kind in ((1, "REALTIME"), (2, "SNAPSHOT"), (3, "REALTIME")):
+            sim.send_raw(frame.format(number, kind).encode())
+        assert [second.get(timeout=10).sequential_id for _ in range(2)] == [2, 3]
+        assert [first.get(timeout=10).sequential_id for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_newcomer_whose_snapshot_does_not_come_gets_realtime_all_the_same(
+    sim: Simulator, config: StreamConfig
+) -> None:
+    with UpbitStream(config=config) as stream:
+        stream.trade("KRW-NOPE")
+        eventually(lambda: sim.requests)
+        second = stream.trade("KRW-NOPE")
+        eventually(lambda: len(sim.requests) == 2)
+
+        def reaches_the_newcomer() -> bool:
+            sim.send_raw(b'{"ty":"trade","cd":"KRW-NOPE","st":"REALTIME"}')
+            return second.stats.received > 0
+
+        eventually(reaches_the_newcomer)
+
+
 def test_two_depths_of_one_code_get_what_they_asked_for(
     config: StreamConfig, sim: Simulator
 ) -> None:
@@ -136,10 +181,10 @@ def test_add_and_remove_change_what_comes(config: StreamConfig, sim: Simulator) 
         subscription = stream.trade("KRW-BTC", callback=seen.append)
         eventually(lambda: len(seen) == 1)
         subscription.add(["KRW-ETH", "KRW-BTC"])
-        assert subscription.codes == ("KRW-BTC", "KRW-ETH")
+        assert list(subscription.codes) == ["KRW-BTC", "KRW-ETH"]
         eventually(lambda: len(seen) == 2)
         subscription.remove("KRW-BTC")
-        assert subscription.codes == ("KRW-ETH",)
+        assert list(subscription.codes) == ["KRW-ETH"]
         eventually(lambda: len(sim.requests) == 3)
         sim.trade("KRW-BTC")
         last = sim.trade("KRW-ETH")

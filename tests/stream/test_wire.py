@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+
 from tests.conftest import eventually
 from tests.wire import FORMATS, differences, read_corpus, write
-
 from upbit_stream import (
     Candle,
     DecodingError,
@@ -79,7 +79,9 @@ def test_the_old_frame_without_a_type_arrives(sim: Simulator) -> None:
     with UpbitStream(config=StreamConfig(url=sim.url)) as stream:
         trades = stream.trade("BTC-BCH", snapshot=False)
         eventually(lambda: sim.requests)
-        sim.send_raw(b'{"mk":"BTC-BCH","tms":1523531745481,"tp":0.09601999,"sid":15235317454810000}')
+        sim.send_raw(
+            b'{"mk":"BTC-BCH","tms":1523531745481,"tp":0.09601999,"sid":15235317454810000}'
+        )
         event = trades.get(timeout=10)
         assert (event.code, event.trade_price) == ("BTC-BCH", 0.09601999)
 

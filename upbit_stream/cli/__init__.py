@@ -8,7 +8,9 @@
 ``table.py``              the picture: pure functions from a state to lines of text
 ``lines.py``              the same events as plain lines or JSON, for pipes
 ``simulate.py``           ``simulate``: the simulator as a process
-``interrupt.py``          Ctrl-C as a wish that is looked at, never as an exception
+``interrupt.py``          Ctrl-C as a wish that is looked at, not as an exception out of nowhere
+``notices.py``            where the warnings of the library go
+``failures.py``           how a command ends that cannot do what it was asked for
 ========================  =====================================================================
 
 typer and rich come with the ``cli`` extra, so nothing here may import them before :func:`main`

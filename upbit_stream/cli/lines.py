@@ -45,9 +45,12 @@ def write_out(data: bytes, interrupt: Interrupt) -> bool:
     Bytes, because the text layer of Windows would recode them and change the line ends.
     """
     out = sys.stdout.buffer
+    left = memoryview(data)
     try:
         with interrupt.breaks_into_writing():
-            out.write(data)
+            # With "python -u" there is no buffer, and a signal may end a write halfway.
+            while left:
+                left = left[out.write(left) :]
             out.flush()
     except KeyboardInterrupt:
         _forget_stdout()

@@ -89,6 +89,9 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
         box = stack.enter_context(NoticeBox().receiving()) if board else None
         if box is None:
             stack.enter_context(told_on_stderr())
+        if interrupt.asked:
+            # While everything was loaded: do not even connect.
+            return
         stack.enter_context(stream)
         try:
             if board is not None and box is not None:

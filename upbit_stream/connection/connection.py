@@ -67,8 +67,11 @@ class ConnectionObserver(Protocol):
         """Something went wrong that does not end the connection."""
 
 
-class _Closing(Exception):
-    """The connection is to be closed: leave whatever is being waited for."""
+class _Closing(BaseException):
+    """The connection is to be closed: leave whatever is being waited for.
+
+    Not an ``Exception``: no handler of failures, tenacity's included, is to take it for one.
+    """
 
 
 class Connection:
@@ -142,7 +145,7 @@ class Connection:
     def join(self, deadline: float) -> bool:
         """Wait until the threads have ended; whether they did by ``deadline``."""
         ended = self._worker.join(deadline)
-        return all([worker.join(deadline) for worker in self._stragglers]) and ended
+        return all(worker.join(deadline) for worker in self._stragglers) and ended
 
     @property
     def alive(self) -> bool:

@@ -38,12 +38,14 @@ class _Outlet:
     def __init__(self, channel: AnyChannel) -> None:
         self.channel = channel
         self.batch: list[Any] = []
-        #: Codes whose first snapshot is still to come, with the moment from which on it is not
-        #: waited for any more. Their realtime events are held back: the snapshot comes first.
+        #: Codes that joined a stream under way, whose snapshot is still to come, with the moment
+        #: from which on it is not waited for any more. Until then their realtime events are held
+        #: back: this subscription begins with its snapshot.
         self.newcomers: dict[str, float] = {}
-        #: Codes that were streaming before the connection was lost. They get the snapshot too,
-        #: but nothing is held back for it: it may be older than what came meanwhile.
-        self.returning: set[str] = set()
+        #: Codes that are new on the wire. They get the snapshot if it tells them something, and
+        #: nothing is held back for it: every event since the request is theirs. With each the
+        #: time (of ``time.time_ns()``) since when what they have been given counts as known.
+        self.starting: dict[str, int] = {}
         #: Codes that have joined before, so that a changed list does not start them again.
         self.joined: set[str] = set()
 
@@ -75,26 +77,33 @@ class Router:
         """
         previous = self._outlets
         self._outlets = {channel: previous.get(channel) or _Outlet(channel) for channel in channels}
+        on_wire = {
+            _wire_key(outlet, code) for outlet in previous.values() for code in outlet.joined
+        }
         wanting = False
         for channel, outlet in self._outlets.items():
-            demand = channel.demand
-            codes = set(demand.codes)
-            fresh = codes - outlet.joined
-            if demand.snapshot:
-                outlet.newcomers.update(dict.fromkeys(fresh, float("inf")))
-                wanting = wanting or bool(fresh)
+            codes = set(channel.demand.codes)
+            for gone in outlet.joined - codes:
+                outlet.newcomers.pop(gone, None)
+                outlet.starting.pop(gone, None)
+            if channel.demand.snapshot:
+                for code in codes - outlet.joined:
+                    wanting = True
+                    if _wire_key(outlet, code) in on_wire:
+                        outlet.newcomers[code] = float("inf")
+                    else:
+                        outlet.starting[code] = time.time_ns()
             outlet.joined = codes
-            for gone in outlet.newcomers.keys() - codes:
-                del outlet.newcomers[gone]
-            outlet.returning &= codes
         self._rebuild()
         return wanting
 
     def reset(self) -> None:
-        """The connection was made anew: everything that streamed before returns."""
+        """The connection was made anew: everything starts again, and knows what it had."""
         for outlet in self._outlets.values():
+            outlet.newcomers.clear()
             if outlet.channel.demand.snapshot:
-                outlet.returning = outlet.joined - outlet.newcomers.keys()
+                outlet.starting = dict.fromkeys(outlet.joined, 0)
+        self._rebuild()
 
     def requested(self) -> None:
         """The request that brings the snapshots has been sent: do not wait for ever."""
@@ -161,9 +170,8 @@ class Router:
                 del outlet.newcomers[code]
                 joined = True
                 sink(event)
-            elif code in outlet.returning:
-                outlet.returning.discard(code)
-                if self._is_news(outlet, event):
+            elif code in outlet.starting:
+                if self._is_news(outlet, event, outlet.starting.pop(code)):
                     sink(event)
         if joined:
             route.live = tuple(
@@ -172,11 +180,11 @@ class Router:
                 if outlet.channel.demand.realtime and code not in outlet.newcomers
             )
 
-    def _is_news(self, outlet: _Outlet, event: Event) -> bool:
-        """Whether a snapshot after a reconnect tells a channel more than it has been given."""
+    def _is_news(self, outlet: _Outlet, event: Event, since: int) -> bool:
+        """Whether a snapshot tells a channel more than it has been given ``since`` then."""
         pending = [known for known in outlet.batch if known.code == event.code]
         newest = pending[-1] if pending else outlet.channel.latest.get(event.code)
-        if newest is None:
+        if newest is None or newest.received_at < since:
             return True
         if isinstance(event, Trade):
             # A trade's snapshot is the last trade; in a quiet market that was delivered before.
@@ -223,6 +231,11 @@ def _sink(demand: Demand, append: _Sink) -> _Sink:
         append(book)
 
     return fitting
+
+
+def _wire_key(outlet: _Outlet, code: str) -> tuple[str, float, str]:
+    demand = outlet.channel.demand
+    return demand.type, demand.level, code
 
 
 def _concerns(demand: Demand, event: Event) -> bool:

@@ -81,9 +81,7 @@ def union(demands: Iterable[Demand]) -> tuple[TypeRequest, ...]:
     groups: dict[tuple[str, float], list[Demand]] = {}
     for demand in demands:
         groups.setdefault((demand.type, demand.level), []).append(demand)
-    return tuple(
-        _type_request(type_, level, members) for (type_, level), members in groups.items()
-    )
+    return tuple(_type_request(type_, level, members) for (type_, level), members in groups.items())
 
 
 def _type_request(type_: str, level: float, members: Sequence[Demand]) -> TypeRequest:
@@ -102,9 +100,7 @@ def _type_request(type_: str, level: float, members: Sequence[Demand]) -> TypeRe
     )
 
 
-def write_request(
-    requests: Sequence[TypeRequest], *, ticket: str, wire_format: WireFormat
-) -> str:
+def write_request(requests: Sequence[TypeRequest], *, ticket: str, wire_format: WireFormat) -> str:
     """The text of the message that makes ``requests`` the connection's whole list."""
     message: list[dict[str, Any]] = [{"ticket": ticket}]
     message += [request.to_wire() for request in requests]

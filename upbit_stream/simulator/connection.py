@@ -91,6 +91,7 @@ class Connection(asyncio.Protocol):
         events = self._protocol.events_received()
         if self.session is None and events and isinstance(events[0], Request):
             self._answering = asyncio.get_running_loop().create_task(self._answer(events[0]))
+            self._answering.add_done_callback(self._answered)
             return
         if self.session is not None:
             self.session.receive(events)
@@ -102,6 +103,12 @@ class Connection(asyncio.Protocol):
                 self.pipe.write(data)
             else:
                 self.pipe.close()
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        # A mistake of the simulator itself: the client is not left waiting, the loop logs it.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.pipe.abort()
+            raise error
 
     async def _answer(self, request: Request) -> None:
         response = await self._door.answer(self, request, self._protocol)

@@ -57,8 +57,18 @@ def fixed(units: int) -> str:
     return f"{whole}.{rest:08d}"
 
 
+# Between these a float's own spelling has every digit: a decimal of up to fifteen digits survives
+# the way through a float, and from 0.001 on to ten million it is spelled without an exponent. It
+# is the fastest way there is, and most numbers take it.
+_SHORTEST = SCALE // 1000
+_LONGEST = 10**7 * SCALE
+
+
 def plain(units: int) -> str:
     """``109847000``, ``0.5``: as short as possible."""
+    if _SHORTEST <= units < _LONGEST:
+        text = repr(units / SCALE)
+        return text[:-2] if text.endswith(".0") else text
     whole, rest = divmod(abs(units), SCALE)
     sign = "-" if units < 0 else ""
     return f"{sign}{whole}.{rest:08d}".rstrip("0") if rest else f"{sign}{whole}"
@@ -71,8 +81,10 @@ def point(units: int) -> str:
 
 def java(units: int) -> str:
     """As Java prints a double: ``1.16539E8`` from ten million on, ``7.9276E-4`` below 0.001."""
+    if _SHORTEST <= units < _LONGEST:
+        return repr(units / SCALE)
     size = abs(units)
-    if size == 0 or SCALE // 1000 <= size < 10**7 * SCALE:
+    if size == 0 or _SHORTEST <= size < _LONGEST:
         return point(units)
     digits = str(size)
     power = len(digits) - 1 - DIGITS

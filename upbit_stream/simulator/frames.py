@@ -152,9 +152,10 @@ class Encoder:
 
     def _best(self, size_name: str, spelling: Spelling) -> Callable[[Row], str]:
         key = short_name("trade", size_name) if self.wire_format.short_keys else size_name
+        price = lru_cache(maxsize=65536)(spelling)
 
         def spell(row: Row) -> str:
-            return f'{spelling(row[0])},"{key}":{spelling(row[1])}'
+            return f'{price(row[0])},"{key}":{spelling(row[1])}'
 
         return spell
 

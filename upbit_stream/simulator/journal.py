@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +13,8 @@ __all__ = ["Closed", "ErrorSent", "Handshake", "Journal", "RequestSeen", "RestCa
 
 # A predicate may look at things that notify nobody, so it is asked this often in any case.
 _LOOK_AGAIN = 0.02
+# Entries of one kind that are kept.
+_KEPT = 20_000
 
 _T = TypeVar("_T")
 
@@ -73,13 +75,15 @@ class Journal:
     def __init__(self) -> None:
         # Guards everything below; also what `wait_for` sleeps on.
         self._changed = threading.Condition()
-        self._entries: list[Any] = []
+        # The newest of each kind, so that a simulator that runs for weeks stays small.
+        self._entries: dict[type, deque[Any]] = {}
         self._counters: Counter[str] = Counter()
 
     def add(self, entry: Any) -> None:
         """Write down what happened."""
         with self._changed:
-            self._entries.append(entry)
+            entries = self._entries.setdefault(type(entry), deque(maxlen=_KEPT))
+            entries.append(entry)
             self._changed.notify_all()
 
     def count(self, name: str, amount: int = 1) -> None:
@@ -91,7 +95,7 @@ class Journal:
     def of(self, kind: type[_T]) -> list[_T]:
         """The entries of one kind, in the order in which they came."""
         with self._changed:
-            return [entry for entry in self._entries if isinstance(entry, kind)]
+            return list(self._entries.get(kind, ()))
 
     def counters(self) -> dict[str, int]:
         """The counters."""

@@ -148,9 +148,13 @@ class Market:
             self.untold_since = traded_at
         self.changed_at = timestamp
         book = self.book
-        fill = Fill(
-            self.listing.code, sequential_id, traded_at, timestamp, price, volume, ask_bid,
-            self.closes[-1][1], book.best_ask, book.best_bid,
+        # As Fill(...) would, without its detour: this runs for every trade.
+        fill = tuple.__new__(
+            Fill,
+            (
+                self.listing.code, sequential_id, traded_at, timestamp, price, volume, ask_bid,
+                self.closes[-1][1], book.best_ask, book.best_bid,
+            ),
         )  # fmt: skip
         self.last = fill
         return fill

@@ -74,6 +74,7 @@ class Rest:
     async def answer(self, peer: str, request: Request) -> Response | None:
         """The answer to a GET; None for no answer at all."""
         if self.faults.takes_stall():
+            self._journal.count("stalled_rest")
             return None
         if self.faults.delay:
             await asyncio.sleep(self.faults.delay)

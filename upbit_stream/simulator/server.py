@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 import ssl
@@ -141,6 +142,8 @@ class Server:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stopping.set)
         thread.join(_STOP_TIMEOUT)
+        if thread.is_alive():
+            raise RuntimeError(f"the simulator did not stop within {_STOP_TIMEOUT:g} s")
 
     def call(self, function: Callable[..., _T], *args: Any) -> _T:
         """Run a function in the loop's thread and return what it returns."""
@@ -295,11 +298,9 @@ def _bind(host: str, port: int) -> socket.socket:
     places = [port] if port else [*random.sample(_PORTS, _TRIES), 0]
     for place in places:
         bound = socket.socket(family, socket.SOCK_STREAM)
-        # What SO_REUSEADDR means elsewhere is the rule on Windows, where the option lets
-        # strangers share the port.
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
+        # Open connections must not keep the port from being bound again. On Windows they do not,
+        # and the option would let strangers share the port.
+        if os.name == "posix":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, place))

@@ -97,6 +97,8 @@ class Session:
         self._active_at = monotonic()
         self._finished = False
         self._closing = False
+        # An error was sent: nothing more is read.
+        self._refused = False
         # Too much waits behind a stall; the connection ends with it.
         self._overflowed = False
         self._compressed = bool(protocol.extensions)
@@ -115,7 +117,7 @@ class Session:
                 if event.fin:
                     message = b"".join(self._parts)
                     self._parts.clear()
-                    if not self._closing:
+                    if not (self._closing or self._refused):
                         self._read(message)
             elif event.opcode is Opcode.CLOSE:
                 self._closing = True
@@ -344,6 +346,7 @@ class Session:
 
     def refuse(self, refusal: Refused) -> None:
         """An error frame, and the close behind it."""
+        self._refused = True
         self.flush()
         self.send_text(refusal.to_json())
         self._context.journal.add(ErrorSent(monotonic(), self.number, refusal.name))

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from cli_program import COMMAND, PATIENCE, Collected, environment, plain
+from tests.cli.program import COMMAND, Collected, environment, plain
+from tests.conftest import PATIENCE
 
 if sys.platform != "win32":
     import fcntl
@@ -59,13 +60,18 @@ class Terminal:
         """Type something."""
         os.write(self._master, keys)
 
-    def frame(self, *wanted: str) -> list[str]:
+    def frame(self, *wanted: str, without: str | None = None) -> list[str]:
         """The lines of the first complete drawing that shows all of that."""
+
+        def fits(drawing: str) -> bool:
+            return all(one in drawing for one in wanted) and (
+                without is None or without not in drawing
+            )
 
         def shown(text: str) -> list[list[str]]:
             # The first piece is before any drawing, the last one may still grow.
-            drawings = [plain(piece).split("\n") for piece in text.split(_HOME)[1:-1]]
-            return [lines for lines in drawings if all(one in "\n".join(lines) for one in wanted)]
+            drawings = map(plain, text.split(_HOME)[1:-1])
+            return [drawing.split("\n") for drawing in drawings if fits(drawing)]
 
         return [line.rstrip() for line in shown(self.screen.wait_for(shown))[0]]
 
