@@ -157,7 +157,7 @@ def test_wrong_policies(settings: dict[str, Any]) -> None:
 
 
 def test_an_unknown_region() -> None:
-    with pytest.raises(ValueError, match="region='us'.*'kr', 'sg', 'id', 'th'"):
+    with pytest.raises(ValueError, match=r"region='us'.*'kr', 'sg', 'id', 'th'"):
         UpbitStream(region="us")
     with pytest.raises(TypeError, match="StreamConfig is needed"):
         UpbitStream(config={"url": "ws://x"})  # type: ignore[arg-type]

@@ -106,7 +106,7 @@ def test_giving_up_after_max_attempts_raises_everywhere() -> None:
         errors: list[Exception] = []
         stream.on_error(errors.append)
         subscription = stream.trade("KRW-BTC")
-        with pytest.raises(ConnectionFailedError, match="gave up after 2 attempts.*refused"):
+        with pytest.raises(ConnectionFailedError, match=r"gave up after 2 attempts.*refused"):
             list(subscription)
         with pytest.raises(ConnectionFailedError):
             subscription.get(timeout=1)

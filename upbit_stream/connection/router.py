@@ -170,9 +170,10 @@ class Router:
                 del outlet.newcomers[code]
                 joined = True
                 sink(event)
-            elif code in outlet.starting:
-                if self._is_news(outlet, event, outlet.starting.pop(code)):
-                    sink(event)
+            elif (since := outlet.starting.pop(code, None)) is not None and self._is_news(
+                outlet, event, since
+            ):
+                sink(event)
         if joined:
             route.live = tuple(
                 sink
