@@ -9,7 +9,7 @@
         stream.run()
 """
 
-from upbit_stream.config import OverflowPolicy, ReconnectPolicy, StreamConfig, WireFormat
+from upbit_stream.config import OverflowPolicy, ReconnectPolicy, StreamConfig
 from upbit_stream.connection.causes import ErrorStrategy
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import SubscriptionStats
@@ -27,6 +27,7 @@ from upbit_stream.errors import (
     UpbitStreamError,
 )
 from upbit_stream.events import Candle, Event, Level, Orderbook, OrderbookUnit, Ticker, Trade
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 from upbit_stream.version import __version__

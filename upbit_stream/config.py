@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from upbit_stream.protocol.endpoints import Region, rest_url_beside
+from upbit_stream.protocol.wire_format import WireFormat
 
 __all__ = ["OverflowPolicy", "ReconnectPolicy", "StreamConfig", "WireFormat"]
 
@@ -19,26 +20,6 @@ URL_VARIABLE = "UPBIT_STREAM_URL"
 REST_URL_VARIABLE = "UPBIT_REST_URL"
 
 _Choice = TypeVar("_Choice", bound=Enum)
-
-
-class WireFormat(str, Enum):
-    """How the exchange writes its frames. The events are the same in all four."""
-
-    DEFAULT = "DEFAULT"
-    #: Short keys: about half the bytes.
-    SIMPLE = "SIMPLE"
-    JSON_LIST = "JSON_LIST"
-    SIMPLE_LIST = "SIMPLE_LIST"
-
-    @property
-    def short_keys(self) -> bool:
-        """Whether the keys are the short ones (``tp`` for ``trade_price``)."""
-        return self in (WireFormat.SIMPLE, WireFormat.SIMPLE_LIST)
-
-    @property
-    def is_list(self) -> bool:
-        """Whether each frame is a JSON array of messages."""
-        return self in (WireFormat.JSON_LIST, WireFormat.SIMPLE_LIST)
 
 
 class OverflowPolicy(str, Enum):

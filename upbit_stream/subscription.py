@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from upbit_stream.delivery.channel import Channel, SubscriptionStats
 from upbit_stream.engine import Engine
@@ -12,9 +12,6 @@ from upbit_stream.errors import StreamClosedError, SubscriptionError, UpbitStrea
 from upbit_stream.events import Event
 from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.requests import check_level
-
-if TYPE_CHECKING:
-    from upbit_stream.stream import UpbitStream
 
 __all__ = ["Subscription"]
 
@@ -33,7 +30,7 @@ class Subscription(Generic[E]):
     reconnect does not end it. It keeps its stream alive; a stream does not need it to go on.
     """
 
-    def __init__(self, channel: Channel[E], engine: Engine, stream: UpbitStream) -> None:
+    def __init__(self, channel: Channel[E], engine: Engine, stream: object) -> None:
         self._channel = channel
         self._engine = engine
         # Held, so that a stream lives as long as someone waits for its events.
@@ -92,7 +89,7 @@ class Subscription(Generic[E]):
             raise StreamClosedError("this subscription is closed")
         raise TimeoutError(
             f"no {self.type} event within {timeout} s; the market may be quiet, or "
-            f"the connection is not up (state: {self._stream.state.value})"
+            f"the connection is not up (state: {self._engine.state.value})"
         )
 
     @property

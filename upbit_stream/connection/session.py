@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from upbit_stream.config import StreamConfig, WireFormat
+from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import PongOverdue
 from upbit_stream.connection.keepalive import KeepAlive
 from upbit_stream.connection.limiter import RateLimiter
@@ -18,6 +18,7 @@ from upbit_stream.connection.wishes import Wishes
 from upbit_stream.protocol.decoding import Decoder, Message, Undecodable
 from upbit_stream.protocol.limits import REQUESTS
 from upbit_stream.protocol.requests import union, write_request
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.transport import BulkWebSocket
 
 __all__ = ["Session", "Traffic"]

@@ -15,10 +15,10 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-from upbit_stream.config import WireFormat
 from upbit_stream.errors import DecodingError
 from upbit_stream.events import Candle, Event, Orderbook, OrderbookUnit, Ticker, Trade
 from upbit_stream.protocol.variants import wire_variant
+from upbit_stream.protocol.wire_format import WireFormat
 
 __all__ = [
     "EVENT_CLASSES",

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from upbit_stream.config import WireFormat
 from upbit_stream.errors import SubscriptionError
 from upbit_stream.events import CandleUnit
+from upbit_stream.protocol.wire_format import WireFormat
 
 __all__ = [
     "CANDLE_UNITS",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from upbit_stream.config import WireFormat
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.simulator.frames import Encoder, encoders
 from upbit_stream.simulator.history import UNITS
 from upbit_stream.simulator.market import Exchange, Fill, Market

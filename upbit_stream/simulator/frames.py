@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
 
-from upbit_stream.config import WireFormat
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.simulator.book import ROWS, BookView, Row
 from upbit_stream.simulator.digits import (
     Spelling,

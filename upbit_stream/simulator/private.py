@@ -13,7 +13,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from upbit_stream.config import WireFormat
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.simulator.digits import exact
 from upbit_stream.simulator.frames import KST, candle_times, frame
 from upbit_stream.simulator.indicators import (

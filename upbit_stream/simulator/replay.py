@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from upbit_stream.config import WireFormat
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.simulator.frames import frame
 from upbit_stream.simulator.keys import NESTED, SHORT
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from upbit_stream.config import WireFormat
 from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.simulator.digits import to_units
 from upbit_stream.simulator.history import UNITS
 from upbit_stream.simulator.indicators import TIMEFRAMES, check_indicator

@@ -14,8 +14,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from upbit_stream.config import WireFormat
 from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.simulator.feed import Feed, Variant
 from upbit_stream.simulator.frames import frame, payload_of
 from upbit_stream.simulator.gate import Window, take_all
