@@ -136,9 +136,6 @@ def mute_server() -> Iterator[socket.socket]:
         yield server
 
 
-@pytest.mark.xfail(
-    strict=True, reason="connection: closing while an attempt runs is logged as a failed attempt"
-)
 def test_ctrl_c_while_connecting(start: Start, mute_server: socket.socket) -> None:
     port = mute_server.getsockname()[1]
     program = start("watch", "KRW-BTC", UPBIT_STREAM_URL=f"ws://127.0.0.1:{port}/websocket/v1")
