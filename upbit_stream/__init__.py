@@ -26,7 +26,7 @@ from upbit_stream.errors import (
     SubscriptionError,
     UpbitStreamError,
 )
-from upbit_stream.events import Candle, Event, Level, Orderbook, OrderbookUnit, Ticker, Trade
+from upbit_stream.events import Candle, Event, Orderbook, OrderbookUnit, PriceLevel, Ticker, Trade
 from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
@@ -44,10 +44,10 @@ __all__ = [
     "ErrorStrategy",
     "Event",
     "InvalidCodeError",
-    "Level",
     "Orderbook",
     "OrderbookUnit",
     "OverflowPolicy",
+    "PriceLevel",
     "RateLimitedError",
     "ReconnectPolicy",
     "StreamClosedError",

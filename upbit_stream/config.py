@@ -19,6 +19,9 @@ __all__ = ["OverflowPolicy", "ReconnectPolicy", "StreamConfig", "WireFormat"]
 URL_VARIABLE = "UPBIT_STREAM_URL"
 REST_URL_VARIABLE = "UPBIT_REST_URL"
 
+# Seconds (measured in September 2026; 120 are documented).
+_IDLE_DROP = 60
+
 _Choice = TypeVar("_Choice", bound=Enum)
 
 
@@ -79,6 +82,9 @@ class ReconnectPolicy:
 class StreamConfig:
     """The settings of a stream. Immutable; ``dataclasses.replace`` makes a changed copy.
 
+    With ``numbers="decimal"`` the events hold :class:`decimal.Decimal`, though a type checker
+    still takes the fields for ``float``.
+
     Raises ``ValueError`` (``TypeError`` for a wrong type) at once, naming the setting, for
     whatever cannot work.
     """
@@ -102,7 +108,8 @@ class StreamConfig:
     #: Seconds for DNS, TCP, TLS and the upgrade together.
     connect_timeout: float = 10.0
     reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
-    #: Events that a subscription's queue holds; what happens beyond is the policy's matter.
+    #: Events that a subscription's queue holds (and its dispatch thread up to 128 more); what
+    #: happens beyond is the policy's matter.
     queue_size: int = 100_000
     overflow: OverflowPolicy | Literal["drop_oldest", "drop_newest", "latest", "block"] = (
         OverflowPolicy.DROP_OLDEST
@@ -120,6 +127,11 @@ class StreamConfig:
         if self.numbers not in ("float", "decimal"):
             raise ValueError(f'numbers={self.numbers!r}: choose "float" or "decimal"')
         _require_number("ping_interval", self.ping_interval, above=0)
+        if self.ping_interval >= _IDLE_DROP:
+            raise ValueError(
+                f"ping_interval={self.ping_interval!r}: must be less than {_IDLE_DROP} s, after "
+                "which Upbit drops an idle connection"
+            )
         _require_number("ping_timeout", self.ping_timeout, above=0)
         _require_number("connect_timeout", self.connect_timeout, above=0)
         if not isinstance(self.reconnect, ReconnectPolicy):
@@ -155,6 +167,12 @@ def choose(name: str, value: object, choices: type[_Choice]) -> _Choice:
         raise ValueError(f"{name}={value!r}: choose one of {known}") from None
 
 
+def require_seconds(name: str, value: Any) -> None:
+    """Refuse what cannot be a time to wait; None is one, without an end."""
+    if value is not None:
+        _require_number(name, value, at_least=0)
+
+
 def require_queue_size(value: Any) -> None:
     """Refuse what cannot be a queue's size."""
     _require_whole("queue_size", value)
@@ -185,7 +203,14 @@ def _require_url(name: str, value: Any, schemes: tuple[str, ...]) -> None:
         return
     if not isinstance(value, str):
         raise TypeError(f"{name}={value!r}: a string is needed")
-    parts = urlsplit(value)
-    if parts.scheme not in schemes or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        right = False
+    if not right or parts.query or parts.fragment or any(map(str.isspace, value)):
         wanted = " or ".join(f"{scheme}://" for scheme in schemes)
-        raise ValueError(f"{name}={value!r}: a URL that starts with {wanted} is needed")
+        raise ValueError(
+            f"{name}={value!r}: a URL that starts with {wanted} is needed, with a host, a valid "
+            "port if any, and no query"
+        )

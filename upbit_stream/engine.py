@@ -32,12 +32,18 @@ _LOOK_AROUND = 0.5
 # reference was dropped.
 _UNATTENDED_CLOSE = 3.0
 
+# Seconds of it, at most, that are kept for telling the handlers.
+_HANDLERS_SHARE = 0.2
+
 _ENDED = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
 
 @dataclass(frozen=True)
 class StreamStats:
-    """A stream's counters at one moment, over all its connections and subscriptions so far."""
+    """A stream's counters at one moment, over all its connections and subscriptions so far.
+
+    Events that an iteration takes after its subscription was closed are not counted any more.
+    """
 
     #: Messages that came over the sockets, and the bytes of their payloads.
     messages: int
@@ -123,6 +129,8 @@ class Engine:
         for gone in leaving:
             if gone not in self._leaving:
                 self._retired.add_channel(gone)
+                # What nobody has taken yet may still be taken, but is not the stream's any more.
+                self._retired.queued = 0
 
     def change_codes(
         self, channel: Channel[Any], change: Callable[[tuple[str, ...]], tuple[str, ...]]
@@ -240,12 +248,14 @@ class Engine:
             self._changed.notify_all()
         if first:
             try:
-                self._shut_down(deadline)
+                # The handlers' share: they are told last, of what was not delivered in time, too.
+                self._shut_down(deadline - min(timeout * 0.1, _HANDLERS_SHARE), deadline)
             finally:
                 self._closed.set()
         elif not any(worker.is_current for worker in self._workers()):
             # Someone else is at it. (A thread of ours must not wait for one that waits for it.)
-            self._closed.wait(max(0.0, deadline - time.monotonic()))
+            left = max(0.0, deadline - time.monotonic())
+            self._closed.wait(min(left, threading.TIMEOUT_MAX))
         ended = all(connection.join(deadline) for connection in self._connections)
         return all(worker.join(deadline) for worker in self._workers()) and ended
 
@@ -254,15 +264,17 @@ class Engine:
         threads do the rest.
         """
         self._abandoned = True
-        for connection in self._connections:
-            connection.close()
+        self.close_connections()
         self.notices.end()
 
-    def _shut_down(self, deadline: float) -> None:
-        connections = self._connections
-        for connection in connections:
+    def close_connections(self) -> None:
+        """Have every connection closed; returns at once."""
+        for connection in self._connections:
             connection.close()
-        for connection in connections:
+
+    def _shut_down(self, deadline: float, last_deadline: float) -> None:
+        self.close_connections()
+        for connection in self._connections:
             connection.join(deadline)
         with self._lock:
             channels = (*self._channels, *self._leaving)
@@ -271,11 +283,12 @@ class Engine:
         workers = [channel.worker for channel in channels if channel.worker is not None]
         if not all(worker.join(deadline) for worker in workers):
             for channel in channels:
-                channel.discard()
+                if channel.worker is not None and channel.worker.alive:
+                    channel.discard()
         with self._lock:
             self._enter(ConnectionState.DISCONNECTED)
         self.notices.end()
-        if (worker := self.notices.worker) is not None and not worker.join(deadline):
+        if (worker := self.notices.worker) is not None and not worker.join(last_deadline):
             self.notices.discard()
 
     def _workers(self) -> Iterable[Worker]:
@@ -392,5 +405,10 @@ _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    for engine in list(_engines):
-        engine.close(_UNATTENDED_CLOSE)
+    # All are told before the first is waited for: together they get the time of one.
+    left = [engine for engine in _engines if not engine.closing]
+    deadline = time.monotonic() + _UNATTENDED_CLOSE
+    for engine in left:
+        engine.close_connections()
+    for engine in left:
+        engine.close(max(0.0, deadline - time.monotonic()))

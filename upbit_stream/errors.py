@@ -40,9 +40,9 @@ class AuthenticationError(UpbitStreamError):
 class SubscriptionError(UpbitStreamError):
     """A request for data was refused.
 
-    At the call for what can be known beforehand (a depth, a candle unit, a queue size); from
-    the exchange otherwise, and then ``name`` is Upbit's name of the error
-    (``INVALID_PARAM``, ``WRONG_FORMAT``, …).
+    At the call for what can be known beforehand (a depth, a candle unit); from the exchange
+    otherwise, and then ``name`` is Upbit's name of the error (``INVALID_PARAM``,
+    ``WRONG_FORMAT``, …).
     """
 
     def __init__(self, message: str, *, name: str | None = None) -> None:

@@ -34,9 +34,9 @@ from msgspec.structs import asdict, astuple
 __all__ = [
     "Candle",
     "Event",
-    "Level",
     "Orderbook",
     "OrderbookUnit",
+    "PriceLevel",
     "StreamType",
     "Ticker",
     "Trade",
@@ -246,7 +246,7 @@ else:
     Units = tuple[OrderbookUnit, ...] | None
 
 
-class Level(NamedTuple):
+class PriceLevel(NamedTuple):
     """A price and the size that waits there."""
 
     price: float
@@ -267,16 +267,16 @@ class Orderbook(Event, frozen=True, kw_only=True, gc=False):
     level: Number = key("lv")
 
     @property
-    def asks(self) -> list[Level]:
+    def asks(self) -> list[PriceLevel]:
         """The sell side, lowest price first."""
         units = self.orderbook_units or ()
-        return [Level(unit.ask_price, unit.ask_size) for unit in units if unit.ask_price]
+        return [PriceLevel(unit.ask_price, unit.ask_size) for unit in units if unit.ask_price]
 
     @property
-    def bids(self) -> list[Level]:
+    def bids(self) -> list[PriceLevel]:
         """The buy side, highest price first."""
         units = self.orderbook_units or ()
-        return [Level(unit.bid_price, unit.bid_size) for unit in units if unit.bid_price]
+        return [PriceLevel(unit.bid_price, unit.bid_size) for unit in units if unit.bid_price]
 
     @property
     def best_ask(self) -> float | None:

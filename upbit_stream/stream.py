@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from upbit_stream.config import OverflowPolicy, StreamConfig, choose, require_queue_size
+from upbit_stream.config import (
+    OverflowPolicy,
+    StreamConfig,
+    choose,
+    require_queue_size,
+    require_seconds,
+)
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.drops import Drop
@@ -22,9 +29,7 @@ from upbit_stream.subscription import Subscription, check_callback
 __all__ = ["UpbitStream"]
 
 E = TypeVar("E", bound=Event)
-_State = TypeVar("_State", bound=Callable[[ConnectionState], object])
-_Error = TypeVar("_Error", bound=Callable[[UpbitStreamError], object])
-_Drop = TypeVar("_Drop", bound=Callable[[Drop], object])
+R = TypeVar("R")
 
 Codes: TypeAlias = "str | Iterable[str]"
 Overflow: TypeAlias = (
@@ -41,10 +46,13 @@ class UpbitStream:
             stream.trade(["KRW-BTC", "KRW-ETH"], callback=print)
             stream.run()
 
-    It connects when there is something to connect for, and stays connected: what stops the data
-    is noticed and healed, until :meth:`close`. It starts with ``with``, :meth:`start`,
-    :meth:`run`, or the first wait for data. Every method may be called from any thread, also
-    from callbacks.
+    It starts with ``with``, :meth:`start`, :meth:`run`, or the first wait for data; before that,
+    subscriptions are only noted. Then it connects when there is something to connect for, and
+    stays connected: what stops the data is noticed and healed, until :meth:`close`. Every method
+    may be called from any thread, also from callbacks.
+
+    When the last reference to a stream is dropped, it closes. A subscription that you hold is
+    such a reference, and so is a callback that mentions the stream.
 
     ``region`` is ``"kr"``, ``"sg"``, ``"id"`` or ``"th"``. ``ValueError`` for another one, or
     for a URL in the environment that is none.
@@ -78,8 +86,10 @@ class UpbitStream:
         ``snapshot``: begin with the present state of each code; ``realtime``: go on with every
         change. ``overflow`` and ``queue_size`` override the configuration.
 
-        Raises :class:`~upbit_stream.errors.InvalidCodeError` for what cannot be a code,
-        :class:`~upbit_stream.errors.SubscriptionError` for other impossible wishes, and
+        Raises :class:`~upbit_stream.errors.InvalidCodeError` for what cannot be a code (one that
+        can be, but is not traded, is answered with silence by the exchange),
+        :class:`~upbit_stream.errors.SubscriptionError` for what cannot be subscribed,
+        ``ValueError`` or ``TypeError`` for an impossible policy, size or callback, and
         :class:`~upbit_stream.errors.StreamClosedError`.
         """
         demand = _demand("ticker", codes, snapshot, realtime)
@@ -183,28 +193,33 @@ class UpbitStream:
         :class:`~upbit_stream.errors.AuthenticationError`, …), and
         :class:`~upbit_stream.errors.StreamClosedError`.
         """
+        require_seconds("timeout", timeout)
         return self._engine.wait_connected(timeout)
 
     def run(self, seconds: float | None = None) -> None:
         """Let the callbacks work: for ``seconds``, or until Ctrl-C or :meth:`close`.
 
         Ctrl-C ends the run, not the stream: it returns, and the stream may be run again.
-        Raises, as :meth:`wait_connected`, the error that ended every connection for good.
+        On a stream that is closed it returns at once. Raises, as :meth:`wait_connected`, the
+        error that ended every connection for good.
         """
+        require_seconds("seconds", seconds)
         try:
             self._engine.wait_closed(seconds)
         except KeyboardInterrupt:
             return
 
-    def close(self, timeout: float = 3.0) -> bool:
+    def close(self, timeout: float | None = 3.0) -> bool:
         """End everything: send the close frame, deliver what is queued, join every thread.
 
-        Takes ``timeout`` seconds at most; whether that was enough. False means that something
-        is stuck, usually a callback; its thread ends as soon as it returns. May be called from
-        any thread, twice, and by a callback: then that callback's subscription delivers nothing
-        more, the others what is queued.
+        Takes ``timeout`` seconds at most (None: as long as it takes); whether that was enough.
+        False means that something is stuck, usually a callback: its thread ends as soon as it
+        returns, and what it has not been given by then is dropped, counted and told. May be
+        called from any thread, twice, and by a callback: then that callback's subscription
+        delivers nothing more, the others what is queued.
         """
-        return self._engine.close(timeout)
+        require_seconds("timeout", timeout)
+        return self._engine.close(math.inf if timeout is None else timeout)
 
     def __enter__(self) -> UpbitStream:
         self.start()
@@ -255,12 +270,12 @@ class UpbitStream:
 
     # Being told.
 
-    def on_state(self, handler: _State) -> _State:
+    def on_state(self, handler: Callable[[ConnectionState], R]) -> Callable[[ConnectionState], R]:
         """Call ``handler`` with each new :class:`ConnectionState`. Also a decorator."""
         self._engine.notices.register(NoticeKind.STATE, handler)
         return handler
 
-    def on_error(self, handler: _Error) -> _Error:
+    def on_error(self, handler: Callable[[UpbitStreamError], R]) -> Callable[[UpbitStreamError], R]:
         """Call ``handler`` with each error that did not reach you otherwise: failing callbacks
         (:class:`~upbit_stream.errors.CallbackError`), frames that cannot be decoded
         (:class:`~upbit_stream.errors.DecodingError`), connections that ended for good. Also a
@@ -269,7 +284,7 @@ class UpbitStream:
         self._engine.notices.register(NoticeKind.ERROR, handler)
         return handler
 
-    def on_drop(self, handler: _Drop) -> _Drop:
+    def on_drop(self, handler: Callable[[Drop], R]) -> Callable[[Drop], R]:
         """Call ``handler`` with a :class:`Drop` when a full queue has dropped events. Also a
         decorator.
         """

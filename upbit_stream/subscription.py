@@ -16,7 +16,7 @@ from upbit_stream.protocol.requests import check_level
 __all__ = ["Subscription"]
 
 E = TypeVar("E", bound=Event)
-F = TypeVar("F", bound=Callable[..., object])
+R = TypeVar("R")
 
 
 class Subscription(Generic[E]):
@@ -38,13 +38,15 @@ class Subscription(Generic[E]):
 
     # Getting events.
 
-    def __call__(self, callback: F) -> F:
+    def __call__(self, callback: Callable[[E], R]) -> Callable[[E], R]:
         """Call ``callback`` with every event; returns it, so that this is a decorator::
 
             @stream.trade("KRW-BTC")
             def on_trade(trade): ...
 
-        Several callbacks are called in the order in which they were added. Raises ``TypeError``
+        Several callbacks are called in the order in which they were added, on one thread. What
+        a callback raises (``SystemExit``, too) is logged and told to ``on_error``, and the
+        stream goes on; to end it, call ``close()``. Raises ``TypeError``
         for what cannot be called, and :class:`~upbit_stream.errors.StreamClosedError`, or the
         error that ended it, when no event will come.
         """
@@ -55,10 +57,11 @@ class Subscription(Generic[E]):
     def __iter__(self) -> Iterator[E]:
         """The events as they come, until the subscription ends.
 
-        Raises :class:`~upbit_stream.errors.UpbitStreamError` when it was ended by an error,
+        Ctrl-C raises ``KeyboardInterrupt`` in your loop, as always. Raises
+        :class:`~upbit_stream.errors.UpbitStreamError` when it was ended by an error,
         :class:`~upbit_stream.errors.SubscriptionError` when it has callbacks.
         """
-        self._refuse_callbacks("iterate over")
+        self._channel.iterate()
         return self._events()
 
     def _events(self) -> Iterator[E]:
@@ -76,7 +79,7 @@ class Subscription(Generic[E]):
         :class:`~upbit_stream.errors.StreamClosedError` when the subscription was closed and
         nothing is left, or the error that ended it.
         """
-        self._refuse_callbacks("get events of")
+        self._channel.iterate()
         self._engine.start_if_new()
         deadline = None if timeout is None else time.monotonic() + timeout
         events = self._channel.take(1, deadline)
@@ -94,7 +97,9 @@ class Subscription(Generic[E]):
 
     @property
     def latest(self) -> dict[str, E]:
-        """The newest event of each code that has had one, whether it was delivered or not."""
+        """The newest event of each code that has had one, whether it was delivered or not; also
+        of codes that were removed since.
+        """
         return self._channel.latest
 
     # What is subscribed.
@@ -182,13 +187,6 @@ class Subscription(Generic[E]):
         codes = self.codes
         shown = ", ".join(codes[:3]) + (f", … {len(codes)} codes" if len(codes) > 3 else "")
         return f"<Subscription {self.type} {shown}{' closed' if self.closed else ''}>"
-
-    def _refuse_callbacks(self, what: str) -> None:
-        if self._channel.callbacks:
-            raise SubscriptionError(
-                f"you cannot {what} a subscription that has callbacks: they get every event; "
-                "make a second subscription, it costs no second connection"
-            )
 
 
 def check_callback(callback: object) -> None:

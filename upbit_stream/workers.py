@@ -1,7 +1,7 @@
 """The threads of the package: each has a name, an owner and an end.
 
-Every thread that this package starts is a :class:`Worker`, so that clean closing is a property
-of one class.
+Every thread that a stream starts is a :class:`Worker`, so that clean closing is a property of
+one class. (The simulator, which is a program of its own, has its own thread.)
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Worker:
         when the caller returns.
         """
         if self._thread.ident is not None and not self.is_current:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+            left = max(0.0, deadline - time.monotonic())
+            self._thread.join(min(left, threading.TIMEOUT_MAX))
             return not self._thread.is_alive()
         return True
 

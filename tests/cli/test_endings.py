@@ -156,7 +156,7 @@ def test_ctrl_c_while_trying_again(start: Start) -> None:
         program.interrupt()
         assert program.exit_code() == 0
     for line in program.err.all().splitlines():
-        assert line.startswith("upbit-stream: public-1: the connection was refused; trying again")
+        assert line.startswith(f"upbit-stream: public-1 ({url}): the connection was refused; try")
 
 
 def test_two_ctrl_c_are_one(start: Start, sim: Simulator) -> None:

@@ -85,7 +85,7 @@ def rendered(shown: Picture, width: int = 80, height: int = 24) -> list[str]:
         (
             "ticker",
             "Code Price Change Volume 24h Value 24h Age Msg/s",
-            "Code Price Change Volume 24h Value 24h High Low Last trade Age Msg/s",
+            "Code Price Change Volume 24h Value 24h High Low Last size Age Msg/s",
         ),
         (
             "trade",

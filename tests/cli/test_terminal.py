@@ -39,7 +39,7 @@ def test_seconds_end_it_and_the_last_picture_stays(start_on_terminal: StartOnTer
     terminal = start_on_terminal("watch", "--demo", "--seconds", "0.3", width=140, height=10)
     assert terminal.exit_code() == 0
     lines = terminal.left_behind().rstrip("\n").split("\n")
-    assert "Last trade" in lines[1]
+    assert "Last size" in lines[1]
     assert lines[7] == "... and 15 more; a taller window shows more"
     assert "reconnects" in lines[8]
     # One line is left for the prompt.
@@ -50,9 +50,9 @@ def test_it_follows_the_size_of_the_window(
     start_on_terminal: StartOnTerminal, sim: Simulator
 ) -> None:
     terminal = start_on_terminal("watch", "KRW-BTC", width=80, UPBIT_STREAM_URL=sim.url)
-    assert "Last trade" not in terminal.frame("connected")[1]
+    assert "Last size" not in terminal.frame("connected")[1]
     terminal.resize(140, 30)
-    terminal.frame("connected", "Last trade")
+    terminal.frame("connected", "Last size")
     terminal.press(CTRL_C)
     assert terminal.exit_code() == 0
 
@@ -83,7 +83,7 @@ def test_warnings_are_shown_below_the_table(
     sim.stop()
     lines = terminal.frame("reconnecting", "connection was refused")
     assert lines[3].startswith("reconnecting")
-    assert "connection was refused; trying again in" in lines[4]
+    assert "connection was refused; trying" in lines[4]
     # Nothing was written between the drawings.
     assert terminal.screen.text.count("upbit-stream:") == 0
     terminal.press(CTRL_C)

@@ -70,12 +70,3 @@ def test_latest_holds_the_newest_of_each_code(batches: list[list[str]]) -> None:
     taken = queue.take(2) + queue.take(10)
     assert [event.sequential_id for event in taken] == list(newest.values())
     assert total_dropped == number - len(newest)
-
-
-@pytest.mark.parametrize("policy", list(OverflowPolicy))
-def test_clear(policy: OverflowPolicy) -> None:
-    queue = make_queue(policy, 5)  # type: ignore[var-annotated]
-    queue.put([Trade(type="trade", code=code) for code in "ABC"])
-    assert queue.clear() == 3
-    assert len(queue) == 0
-    assert queue.take(5) == []

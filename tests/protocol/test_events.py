@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from upbit_stream import Candle, Level, Orderbook, OrderbookUnit, Ticker, Trade
+from upbit_stream import Candle, Orderbook, OrderbookUnit, PriceLevel, Ticker, Trade
 
 
 def book(*units: tuple[float, float, float, float]) -> Orderbook:
@@ -60,7 +60,7 @@ def test_timestamps_are_aware_datetimes_too() -> None:
 def test_an_order_book_without_its_padding() -> None:
     event = book((101, 1, 100, 2), (102, 3, 0, 0), (0, 0, 0, 0))
     assert event.asks == [(101, 1), (102, 3)]
-    assert event.bids == [Level(price=100, size=2)]
+    assert event.bids == [PriceLevel(price=100, size=2)]
     assert (event.best_ask, event.best_bid, event.spread, event.mid) == (101, 100, 1, 100.5)
 
 

@@ -31,6 +31,7 @@ WRONG_CODES = [
     ([], None),
     (None, None),
     (7, None),
+    ("KRW-BTC,KRW-ETH", None),
     (b"KRW-BTC", None),
     (["KRW-BTC", None], None),
     (["KRW-BTC", "eth-krw"], "KRW-ETH"),
@@ -46,7 +47,7 @@ def test_wrong_codes(codes: Any, suggestion: str | None) -> None:
         message = str(caught.value)
         wrong = codes[-1] if isinstance(codes, list) and codes else codes
         assert repr(wrong) in message
-        assert '"KRW-BTC"' in message
+        assert '"KRW-BTC"' in message or "as a list" in message
         assert caught.value.suggestion == suggestion
         if suggestion:
             assert f"Did you mean {suggestion!r}?" in message
@@ -118,6 +119,11 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"url": "http://x"}, ValueError, "url='http://x'.*ws://"),
     ({"url": "api.upbit.com"}, ValueError, "ws:// or wss://"),
     ({"url": 5}, TypeError, "url=5"),
+    ({"url": "ws://localhost:99999/x"}, ValueError, "valid port"),
+    ({"url": "ws://localhost:abc/x"}, ValueError, "valid port"),
+    ({"url": "ws://local host/x"}, ValueError, "url='ws://local host/x'"),
+    ({"url": "ws://localhost/x?y=1"}, ValueError, "no query"),
+    ({"ping_interval": 60}, ValueError, "ping_interval=60.*idle"),
     ({"rest_url": "ws://x"}, ValueError, "rest_url='ws://x'.*http://"),
     ({"wire_format": "XML"}, ValueError, "wire_format='XML'.*'SIMPLE'"),
     ({"numbers": "fraction"}, ValueError, "numbers='fraction'.*float"),
@@ -154,6 +160,20 @@ def test_wrong_settings(settings: dict[str, Any], kind: type[Exception], message
 def test_wrong_policies(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         ReconnectPolicy(**settings)
+
+
+def test_a_list_in_one_string_is_told_to_be_a_list() -> None:
+    with pytest.raises(InvalidCodeError, match=r"\['KRW-BTC', 'KRW-ETH'\]"):
+        UpbitStream().trade("KRW-BTC, KRW-ETH")
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), -1, "x", True])
+def test_times_that_are_none(seconds: Any) -> None:
+    stream = UpbitStream()
+    for call in (stream.run, stream.wait_connected, stream.close):
+        with pytest.raises((ValueError, TypeError), match=r"(seconds|timeout)="):
+            call(seconds)
+    assert stream.close(None)
 
 
 def test_an_unknown_region() -> None:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.conftest import descriptors, eventually, our_threads
-from upbit_stream import ConnectionState, StreamConfig, Trade, UpbitStream
+from upbit_stream import ConnectionState, Drop, StreamConfig, Trade, UpbitStream
 from upbit_stream.simulator import Simulator
 
 
@@ -188,6 +188,31 @@ def test_a_failed_connection_leaves_nothing(config: StreamConfig, sim: Simulator
     assert our_threads() == []
 
 
+def test_what_could_not_be_delivered_in_time_is_counted_and_told(
+    config: StreamConfig, sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    release = threading.Event()
+    drops: list[Drop] = []
+    stream = UpbitStream(config=config)
+    stream.on_drop(drops.append)
+    subscription = stream.trade("KRW-BTC", callback=lambda trade: release.wait(60), queue_size=1000)
+    stream.start()
+    eventually(lambda: subscription.stats.delivered == 1)
+    # Some in the dispatch thread's hands, and some in the queue.
+    sim.burst(500, codes=["KRW-BTC"])
+    eventually(lambda: subscription.stats.received == 501)
+    assert subscription.stats.queued == 500
+    assert not stream.close(0.2)
+    release.set()
+    assert stream.close(5.0)
+    stats = subscription.stats
+    assert (stats.delivered, stats.queued) == (1, 0)
+    assert stats.dropped == 500
+    # (What the dispatch thread had in its hands it drops only now, when nobody is told any more.)
+    assert sum(drop.count for drop in drops) >= 500 - 128
+    assert "did not get through them before the end" in caplog.text
+
+
 SCRIPT = """
 import threading
 from upbit_stream import StreamConfig, UpbitStream
@@ -233,6 +258,35 @@ def test_an_exception_in_the_with_block_ends_clean() -> None:
         process = start_script(sim, "stream.run(0.3); raise SystemExit(3)")
         _out, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (3, "")
+
+
+def test_many_stuck_streams_hold_up_the_exit_no_longer_than_one() -> None:
+    script = """
+        import threading, time
+        from upbit_stream import StreamConfig, UpbitStream
+
+        stuck = threading.Event()
+        streams = []
+        for _ in range(4):
+            stream = UpbitStream(config=StreamConfig(url={url!r}))
+            stream.trade("KRW-BTC", callback=lambda trade: stuck.wait())
+            stream.start()
+            streams.append(stream)
+        tick = threading.Event()
+        while any(stream.stats.delivered == 0 for stream in streams):
+            tick.wait(0.01)
+        assert not streams[0].close(0.1)  # and not again at exit
+        print(time.time(), flush=True)
+    """
+    with Simulator(rate=0) as sim:
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script).format(url=sim.url)],
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert time.time() - float(done.stdout) < 6.0
 
 
 def test_a_script_that_just_ends_delivers_what_is_queued() -> None:

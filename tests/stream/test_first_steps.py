@@ -116,6 +116,14 @@ def test_a_subscription_with_callbacks_cannot_be_iterated(config: StreamConfig) 
             subscription.get(timeout=1)
 
 
+def test_an_iterated_subscription_takes_no_callback(config: StreamConfig) -> None:
+    with UpbitStream(config=config) as stream:
+        subscription = stream.trade("KRW-BTC")
+        iter(subscription)
+        with pytest.raises(SubscriptionError, match="second subscription"):
+            subscription(print)
+
+
 def test_states_are_told_in_order(config: StreamConfig) -> None:
     states: list[ConnectionState] = []
     with UpbitStream(config=config) as stream:

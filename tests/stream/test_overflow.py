@@ -74,6 +74,30 @@ def test_latest_keeps_the_newest_of_each_code(config: StreamConfig, sim: Simulat
         assert stats.dropped + stats.delivered == 302
 
 
+def test_latest_is_the_latest_when_it_is_delivered(config: StreamConfig, sim: Simulator) -> None:
+    """Not one that was taken out early and superseded while others were delivered."""
+    gate = threading.Semaphore(0)
+    seen: list[Trade] = []
+    codes = list(sim.codes)
+
+    def slow(trade: Trade) -> None:
+        gate.acquire(timeout=60)
+        seen.append(trade)
+
+    with UpbitStream(config=config) as stream:
+        subscription = stream.trade(codes, callback=slow, overflow="latest")
+        eventually(lambda: subscription.stats.received == len(codes))
+        sim.burst(10 * len(codes), codes=codes)
+        eventually(lambda: subscription.stats.received == 11 * len(codes))
+        for _ in range(len(codes) + 1):
+            gate.release()
+        eventually(lambda: len(seen) >= len(codes))
+        # The first was in the callback before the burst; what came after it is the newest.
+        assert all(trade.sequential_id == sim.ledger(trade.code)[-1] for trade in seen[1:])
+        for _ in range(len(codes)):
+            gate.release()
+
+
 def test_block_drops_nothing_and_holds_up_nobody_else(config: StreamConfig, sim: Simulator) -> None:
     release = threading.Event()
     slow_seen: list[Trade] = []

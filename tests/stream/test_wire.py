@@ -101,7 +101,15 @@ def test_all_formats_and_a_market_agree() -> None:
     assert all(story == stories[0] for story in stories[1:])
 
 
-GARBAGE_JSON = [b"", b"{", b"\xff\xfe\xfd", b"nonsense", b"[1,2]", b'{"ty":"trade","cd":5}']
+GARBAGE_JSON = [
+    b'{"ty":"trade"}',
+    b"",
+    b"{",
+    b"\xff\xfe\xfd",
+    b"nonsense",
+    b"[1,2]",
+    b'{"ty":"trade","cd":5}',
+]
 
 
 def test_frames_that_cannot_be_decoded_are_told_and_do_no_harm(

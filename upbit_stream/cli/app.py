@@ -62,21 +62,24 @@ def _watch(
     codes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CODE]...",
+            metavar="CODE",
             help="Markets, such as KRW-BTC; with --demo those of the simulator by default.",
         ),
     ] = None,
     type_: Annotated[
         str,
         typer.Option(
-            "--type", "-t", metavar="TYPE", help="ticker, trade, orderbook, or candle.1s to .240m."
+            "--type",
+            "-t",
+            metavar="TYPE",
+            help="ticker, trade, orderbook, candle.1s … candle.240m.",
         ),
     ] = "ticker",
     demo: Annotated[
         bool, typer.Option("--demo", help="Watch a simulated market; needs no network.")
     ] = False,
     seconds: Annotated[
-        float | None, typer.Option(metavar="N", help="End after so many seconds.")
+        float | None, typer.Option(metavar="N", help="Stop after N seconds.")
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="One line of JSON for each event, also on a terminal.")
@@ -162,7 +165,7 @@ def _simulate(
         ),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(metavar="N", help="End after so many seconds.")
+        float | None, typer.Option(metavar="N", help="Stop after N seconds.")
     ] = None,
 ) -> None:
     """Serve a simulated Upbit, WebSocket and REST, for programs to be tested against.

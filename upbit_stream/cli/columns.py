@@ -207,7 +207,7 @@ _COLUMNS: dict[str, Sequence[Column]] = {
         Column("Value 24h", _amount("acc_trade_price_24h"), 9, rank=3),
         Column("High", _price("high_price"), 12, rank=5),
         Column("Low", _price("low_price"), 12, rank=5),
-        Column("Last trade", _amount("trade_volume"), 10, rank=6),
+        Column("Last size", _amount("trade_volume"), 10, rank=6),
     ),
     "trade": (
         Column("Price", _trade_price, 12),

@@ -57,6 +57,10 @@ _EXPECTED = (
 )
 
 
+# States whose log line is written where the cause is known.
+_LOGGED_WITH_CAUSE = (ConnectionState.RECONNECTING, ConnectionState.ERROR)
+
+
 class ConnectionObserver(Protocol):
     """Who is told. Called on the I/O thread; must return soon."""
 
@@ -85,6 +89,7 @@ class Connection:
     ) -> None:
         self.name = numbered(endpoint_name)
         self.url = url
+        self._log_name = f"{self.name} ({url})"
         #: What is to be carried. Any thread may change it.
         self.wishes = Wishes(self._wake)
         self._config = config
@@ -163,6 +168,7 @@ class Connection:
     # The I/O thread.
 
     def _run(self) -> None:
+        _log.info("%s: %s", self._log_name, self._state.value)
         try:
             self._live()
         except _Closing:
@@ -199,7 +205,7 @@ class Connection:
                 opened.shutdown()
                 self._connected_at = None
                 if not isinstance(error, _EXPECTED):
-                    _log.exception("%s: a bug ended the socket; it is made anew", self.name)
+                    _log.exception("%s: a bug ended the socket; it is made anew", self._log_name)
                 attempts_before = self._recover(error, time.monotonic() - connected_at)
             else:
                 self._enter(ConnectionState.DISCONNECTING)
@@ -220,7 +226,7 @@ class Connection:
         delay = delay_after_loss(self._config.reconnect, verdict, since_reconnect)
         self._reconnects += 1
         self._router.reset()
-        _log.warning("%s: %s; connecting again in %.1f s", self.name, verdict.cause, delay)
+        _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, _when(delay))
         self._enter(ConnectionState.RECONNECTING)
         self._sleep(delay)
         return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
@@ -264,7 +270,7 @@ class Connection:
         )
 
     def _attempt_failed(self, verdict: Verdict, delay: float) -> None:
-        _log.warning("%s: %s; trying again in %.1f s", self.name, verdict.cause, delay)
+        _log.warning("%s: %s; trying again %s", self._log_name, verdict.cause, _when(delay))
 
     def _sleep(self, seconds: float) -> None:
         """Wait; raises :class:`_Closing` as soon as the connection is to be closed."""
@@ -287,7 +293,7 @@ class Connection:
                 f"{verdict.cause}"
             )
             self._error.__cause__ = error
-        _log.error("%s: %s; this connection has ended for good", self.name, self._error)
+        _log.error("%s: %s; this connection has ended for good", self._log_name, self._error)
         self.wishes.fail(self._error)
         self._observer.connection_error(self._error)
         self._enter(ConnectionState.ERROR)
@@ -295,7 +301,8 @@ class Connection:
     def _enter(self, state: ConnectionState) -> None:
         if state is not self._state:
             self._state = state
-            _log.info("%s: %s", self.name, state.value)
+            if state not in _LOGGED_WITH_CAUSE:
+                _log.info("%s: %s", self._log_name, state.value)
             self._observer.connection_changed(self)
 
     def _on_messages(self, messages: Sequence[Message]) -> None:
@@ -317,5 +324,9 @@ class Connection:
         now = time.monotonic()
         if now - self._undecodable_logged_at >= _LOG_EVERY:
             self._undecodable_logged_at = now
-            _log.warning("%s: %s", self.name, error)
+            _log.warning("%s: %s", self._log_name, error)
         self._observer.connection_error(error)
+
+
+def _when(delay: float) -> str:
+    return "at once" if delay < 0.05 else f"in {delay:.1f} s"

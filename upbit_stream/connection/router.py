@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from upbit_stream.delivery.channel import Channel
+from upbit_stream.errors import DecodingError
 from upbit_stream.events import Event, Orderbook, Trade
-from upbit_stream.protocol.decoding import Message
+from upbit_stream.protocol.decoding import Message, Undecodable
 from upbit_stream.protocol.requests import FULL_DEPTH, Demand
 
 __all__ = ["AnyChannel", "Router"]
@@ -148,9 +149,11 @@ class Router:
             try:
                 route = routes[event.type][event.code]
             except (KeyError, AttributeError):
-                # No event at all, or a late one of a list that was replaced.
                 if not isinstance(event, Event):
                     messages.append(event)
+                elif event.type is None or event.code is None:
+                    messages.append(Undecodable(DecodingError(f"nobody can be meant by {event!r}")))
+                # Else a late one of a list that was replaced.
                 continue
             if event.stream_type == "SNAPSHOT":
                 self._snapshot(route, event)

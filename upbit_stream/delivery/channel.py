@@ -14,7 +14,12 @@ from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.drops import DropTally
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.delivery.queues import Queue, make_queue
-from upbit_stream.errors import CallbackError, StreamClosedError, UpbitStreamError
+from upbit_stream.errors import (
+    CallbackError,
+    StreamClosedError,
+    SubscriptionError,
+    UpbitStreamError,
+)
 from upbit_stream.events import Event
 from upbit_stream.protocol.requests import Demand
 from upbit_stream.workers import Worker, numbered
@@ -78,6 +83,7 @@ class Channel(Generic[E]):
         self._callbacks: tuple[Callable[[E], object], ...] = ()
         self._worker: Worker | None = None
         self._started = False
+        self._iterated = False
         self._ended = False
         self._error: UpbitStreamError | None = None
         self._room_wanted: Callable[[], None] | None = None
@@ -91,6 +97,8 @@ class Channel(Generic[E]):
         self._logged_at = 0.0
         # Set by anyone, read by the dispatch thread between two events: deliver no more.
         self._discarding = False
+        # Whether that was a callback of its own: on purpose, and nothing to warn of.
+        self._walked_out = False
 
     # What the I/O thread calls.
 
@@ -126,13 +134,13 @@ class Channel(Generic[E]):
             self._drops_told_at = moment
         # Conflation is what the person asked for with "latest": counted and told, not logged.
         if self.overflow is not OverflowPolicy.LATEST:
-            _log.warning(
-                "the queue of a %s subscription is full: %d events dropped (%s); its callback "
-                "is slower than the market",
-                drop.type,
-                drop.count,
-                self.overflow.value,
+            why = (
+                "its callbacks did not get through them before the end"
+                if self._discarding
+                else f"its callback is slower than the market ({self.overflow.value})"
             )
+            level = logging.DEBUG if self._walked_out else logging.WARNING
+            _log.log(level, "a %s subscription dropped %d events: %s", drop.type, drop.count, why)
         self._notices.post(NoticeKind.DROP, drop)
 
     # What the owner calls.
@@ -156,11 +164,17 @@ class Channel(Generic[E]):
     def add_callback(self, callback: Callable[[E], object]) -> None:
         """Call ``callback`` with every event, after the callbacks that were added before.
 
-        Raises what ended the channel, or :class:`StreamClosedError`.
+        Raises what ended the channel, or :class:`StreamClosedError`;
+        :class:`SubscriptionError` when someone iterates over it.
         """
         with self._lock:
             if self._ended:
                 raise self._error or StreamClosedError("this subscription is closed")
+            if self._iterated:
+                raise SubscriptionError(
+                    "you cannot give a callback to a subscription that you iterate over; make a "
+                    "second subscription, it costs no second connection"
+                )
             self._callbacks = (*self._callbacks, callback)
             self._ensure_worker()
 
@@ -180,16 +194,32 @@ class Channel(Generic[E]):
                 self._error = error
             self._room_wanted = None
             if self._worker is not None and self._worker.is_current:
-                self._discarding = True
+                self._discarding = self._walked_out = True
             self._filled.notify_all()
         self.tell_drops(now=True)
 
     def discard(self) -> None:
-        """Deliver nothing any more; the callback that runs is the last."""
+        """Deliver nothing any more: the callback that runs is the last, and what is queued
+        counts as dropped.
+        """
         self._discarding = True
         with self._lock:
-            self._queue.clear()
+            self._drops.add(self._queue.take(len(self._queue)))
             self._filled.notify_all()
+        self.tell_drops(now=True)
+
+    def iterate(self) -> None:
+        """Someone takes events with :meth:`take`: no callback can be added any more.
+
+        Raises :class:`SubscriptionError` when there is one already.
+        """
+        with self._lock:
+            if self._callbacks:
+                raise SubscriptionError(
+                    "you cannot take events from a subscription that has callbacks: they get "
+                    "every event; make a second subscription, it costs no second connection"
+                )
+            self._iterated = True
 
     # What the person's side asks.
 
@@ -227,7 +257,8 @@ class Channel(Generic[E]):
                 received=self._received,
                 delivered=self._delivered,
                 dropped=self._drops.total,
-                queued=len(self._queue),
+                # Also those that the dispatch thread has taken out and not delivered yet.
+                queued=self._received - self._delivered - self._drops.total,
                 errors=self._errors,
                 last_event_age=None
                 if newest is None
@@ -262,9 +293,15 @@ class Channel(Generic[E]):
     # The dispatch thread.
 
     def _dispatch(self) -> None:
-        while events := self.take(_CHUNK):
-            for event in events:
+        # Of the newest of each code there may be a newer one at any moment: one at a time.
+        chunk = 1 if self.overflow is OverflowPolicy.LATEST else _CHUNK
+        while events := self.take(chunk):
+            for number, event in enumerate(events):
                 if self._discarding:
+                    with self._lock:
+                        self._drops.add(events[number:])
+                        self._drops.add(self._queue.take(len(self._queue)))
+                    self.tell_drops(now=True)
                     return
                 # The only writer while there are callbacks: iteration is refused then.
                 self._delivered += 1

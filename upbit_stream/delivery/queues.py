@@ -30,10 +30,6 @@ class Queue(Protocol[E]):
         """Take out up to ``limit`` events, oldest first."""
         ...
 
-    def clear(self) -> int:
-        """Throw away what is queued; how many that were."""
-        ...
-
     def __len__(self) -> int: ...
 
 
@@ -67,11 +63,6 @@ class _BoundedQueue(ABC, Generic[E]):
     def take(self, limit: int) -> list[E]:
         pop = self._events.popleft
         return [pop() for _ in range(min(limit, len(self._events)))]
-
-    def clear(self) -> int:
-        count = len(self._events)
-        self._events.clear()
-        return count
 
     @abstractmethod
     def _overflow(self, events: Sequence[E], excess: int) -> tuple[Sequence[E], Sequence[E]]:
@@ -129,8 +120,3 @@ class LatestQueue(Generic[E]):
     def take(self, limit: int) -> list[E]:
         codes = list(self._events)[:limit]
         return [self._events.pop(code) for code in codes]
-
-    def clear(self) -> int:
-        count = len(self._events)
-        self._events.clear()
-        return count

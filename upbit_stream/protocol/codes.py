@@ -45,6 +45,11 @@ def _check(code: object) -> str:
         # BTC-USDT is wrong way round (USDT-BTC is meant); BTC-ETH is right.
         if quote in QUOTES and base != quote and _rank(base) >= _rank(quote):
             return code
+    if isinstance(code, str) and "," in code:
+        several = [part.strip() for part in code.split(",") if part.strip()]
+        raise InvalidCodeError(
+            f"{code!r} is not a market code: give several codes as a list, {several!r}", code=code
+        )
     suggestion = _suggest(code)
     hint = "" if suggestion is None else f" Did you mean {suggestion!r}?"
     raise InvalidCodeError(

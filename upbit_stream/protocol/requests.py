@@ -120,13 +120,10 @@ def candle_type(unit: object) -> str:
 def check_depth(depth: object) -> int:
     """``depth`` if an order book can have it; :class:`SubscriptionError` otherwise."""
     if isinstance(depth, bool) or not isinstance(depth, int) or depth not in DEPTHS:
-        larger = next(
-            (known for known in DEPTHS if isinstance(depth, (int, float)) and known >= depth),
-            FULL_DEPTH,
-        )
+        larger = [known for known in DEPTHS if type(depth) is int and known > depth]
+        advice = f"; take {larger[0]} and use the first ones" if larger else ""
         raise SubscriptionError(
-            f"depth={depth!r}: an order book has {', '.join(map(str, DEPTHS))} rows; "
-            f"take {larger} and use the first ones"
+            f"depth={depth!r}: an order book has {', '.join(map(str, DEPTHS))} rows{advice}"
         )
     return depth
 

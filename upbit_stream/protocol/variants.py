@@ -32,7 +32,7 @@ def wire_variant(
         )
         for field in msgspec.structs.fields(cls)
     ]
-    return msgspec.defstruct(
+    variant = msgspec.defstruct(
         cls.__name__,
         fields,
         bases=(cls,),
@@ -42,6 +42,9 @@ def wire_variant(
         kw_only=True,
         gc=False,
     )
+    # An older msgspec keeps the inherited names, and then nothing at all would be understood.
+    assert short_keys or variant.__struct_encode_fields__[0] == cls.__struct_fields__[0]
+    return variant
 
 
 def _declare(field: msgspec.structs.FieldInfo, short_keys: bool) -> Any:
