@@ -54,8 +54,8 @@ class ReconnectPolicy:
     factor: float = 2.0
     cap: float = 5.0
     jitter: float = 0.1
-    #: A connection that is lost sooner than this after it was made waits for the rest of it
-    #: first, so that a server which drops everyone is not hammered.
+    #: A connection that is lost sooner than this after it was made again waits for the rest of
+    #: it first, so that a server which drops everyone is not hammered. (A first loss is not.)
     min_interval: float = 5.0
     #: Attempts in a row before giving up; None: never give up.
     max_attempts: int | None = None

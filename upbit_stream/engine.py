@@ -83,6 +83,7 @@ class Engine:
         self._error: UpbitStreamError | None = None
         self._started = False
         self._closing = False
+        self._shutting_down = False
         self._closed = threading.Event()
         # Set by a finalizer, which may take no lock.
         self._abandoned = False
@@ -108,7 +109,11 @@ class Engine:
             self._refuse_closed()
             self._channels[channel] = None
             if self._started:
-                self._serve(channel)
+                try:
+                    self._serve(channel)
+                except BaseException:  # no descriptor, no thread, Ctrl-C: not half-registered
+                    del self._channels[channel]
+                    raise
         return channel
 
     def unsubscribe(self, channel: Channel[Any]) -> None:
@@ -158,7 +163,7 @@ class Engine:
 
     def _shared_connection(self, endpoint: Endpoint) -> Connection:
         connection = self._shared.get(endpoint)
-        if connection is None or connection.state is ConnectionState.ERROR:
+        if connection is None or not connection.serving:
             connection = self._shared[endpoint] = self._new_connection(endpoint)
         return connection
 
@@ -188,9 +193,10 @@ class Engine:
         with self._lock:
             self._refuse_closed()
             if not self._started:
+                for channel, connection in self._channels.items():
+                    if connection is None:  # an interrupted start left off here
+                        self._serve(channel)
                 self._started = True
-                for channel in self._channels:
-                    self._serve(channel)
 
     def start_if_new(self) -> None:
         """Start an engine that was neither started nor closed."""
@@ -207,7 +213,7 @@ class Engine:
             while self._state is not ConnectionState.CONNECTED:
                 self._refuse_closed()
                 if self._error is not None:
-                    raise self._error
+                    raise self._error.with_traceback(None)
                 if not self._wait(deadline):
                     return False
             return True
@@ -221,7 +227,7 @@ class Engine:
         with self._lock:
             while not self._closing:
                 if self._error is not None:
-                    raise self._error
+                    raise self._error.with_traceback(None)
                 if not self._wait(deadline):
                     return
 
@@ -241,19 +247,24 @@ class Engine:
         """
         deadline = time.monotonic() + timeout
         with self._lock:
-            first = not self._closing
-            self._closing = True
-            if first and self._state is not ConnectionState.DISCONNECTED:
+            if not self._closing and self._state is not ConnectionState.DISCONNECTED:
                 self._enter(ConnectionState.DISCONNECTING)
+            self._closing = True
+            # Not just the first: Ctrl-C may have cut that one short.
+            mine = not self._shutting_down and not self._closed.is_set()
+            self._shutting_down = self._shutting_down or mine
             self._changed.notify_all()
-        if first:
+        if mine:
             try:
                 # The handlers' share: they are told last, of what was not delivered in time, too.
                 self._shut_down(deadline - min(timeout * 0.1, _HANDLERS_SHARE), deadline)
-            finally:
                 self._closed.set()
-        elif not any(worker.is_current for worker in self._workers()):
-            # Someone else is at it. (A thread of ours must not wait for one that waits for it.)
+            finally:
+                self._shutting_down = False
+        elif self._is_current_thread_ours():
+            # Someone else is at it, and waits for this very thread: it must wait for nobody.
+            deadline = time.monotonic()
+        else:
             left = max(0.0, deadline - time.monotonic())
             self._closed.wait(min(left, threading.TIMEOUT_MAX))
         ended = all(connection.join(deadline) for connection in self._connections)
@@ -275,21 +286,25 @@ class Engine:
     def _shut_down(self, deadline: float, last_deadline: float) -> None:
         self.close_connections()
         for connection in self._connections:
-            connection.join(deadline)
+            # Not its abandoned attempts: they carry nothing, and must not use up the queues' time.
+            connection.join_io(deadline)
         with self._lock:
             channels = (*self._channels, *self._leaving)
         for channel in channels:
             channel.end()
-        workers = [channel.worker for channel in channels if channel.worker is not None]
-        if not all(worker.join(deadline) for worker in workers):
-            for channel in channels:
-                if channel.worker is not None and channel.worker.alive:
-                    channel.discard()
+        for channel in channels:
+            if channel.worker is not None and not channel.worker.join(deadline):
+                channel.discard()
         with self._lock:
             self._enter(ConnectionState.DISCONNECTED)
         self.notices.end()
         if (worker := self.notices.worker) is not None and not worker.join(last_deadline):
             self.notices.discard()
+
+    def _is_current_thread_ours(self) -> bool:
+        return any(connection.is_current_thread for connection in self._connections) or any(
+            worker.is_current for worker in self._workers()
+        )
 
     def _workers(self) -> Iterable[Worker]:
         """The dispatch threads."""
@@ -349,7 +364,9 @@ class Engine:
             if not self._closing:
                 state = self._overall_state()
                 if state is ConnectionState.ERROR:
-                    self._error = connection.error
+                    # Not always this one's: the others may have failed before.
+                    errors = [one.error for one in (connection, *self._connections)]
+                    self._error = next(error for error in errors if error is not None)
                 self._enter(state)
         if self._abandoned and connection.state in _ENDED:
             self.close(_UNATTENDED_CLOSE)

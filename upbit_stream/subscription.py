@@ -70,7 +70,8 @@ class Subscription(Generic[E]):
             self._channel.count_delivered()
             yield events[0]
         if self._channel.error is not None:
-            raise self._channel.error
+            # One exception for everyone who asks: without the traceback of the one before.
+            raise self._channel.error.with_traceback(None)
 
     def get(self, timeout: float | None = None) -> E:
         """The next event; waits for it ``timeout`` seconds (None: as long as it takes).
@@ -87,7 +88,7 @@ class Subscription(Generic[E]):
             self._channel.count_delivered()
             return events[0]
         if self._channel.error is not None:
-            raise self._channel.error
+            raise self._channel.error.with_traceback(None)
         if self._channel.ended:
             raise StreamClosedError("this subscription is closed")
         raise TimeoutError(

@@ -15,6 +15,9 @@ from collections.abc import Callable
 __all__ = ["Worker", "numbered"]
 
 _log = logging.getLogger("upbit_stream")
+# Seconds for a thread whose function has returned to be gone from the system.
+_LAST_STEPS = 1.0
+
 # A counter for each prefix. Both steps of numbered() are atomic, so there is no lock.
 _counters: dict[str, itertools.count[int]] = {}
 
@@ -33,6 +36,8 @@ class Worker:
 
     def __init__(self, name: str, target: Callable[[], None]) -> None:
         self._target = target
+        # Not Thread.join() alone: CPython takes a thread for ended when Ctrl-C interrupts a join.
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -43,7 +48,7 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether the thread runs."""
-        return self._thread.is_alive()
+        return self._thread.ident is not None and not self._ended.is_set()
 
     @property
     def is_current(self) -> bool:
@@ -62,8 +67,10 @@ class Worker:
         """
         if self._thread.ident is not None and not self.is_current:
             left = max(0.0, deadline - time.monotonic())
-            self._thread.join(min(left, threading.TIMEOUT_MAX))
-            return not self._thread.is_alive()
+            if not self._ended.wait(min(left, threading.TIMEOUT_MAX)):
+                return False
+            # What is left of it takes no time.
+            self._thread.join(_LAST_STEPS)
         return True
 
     def _run(self) -> None:
@@ -72,3 +79,5 @@ class Worker:
         except BaseException:
             # The targets handle what they expect; this is a bug, and it must be seen.
             _log.critical("%s ended by an unexpected exception", self.name, exc_info=True)
+        finally:
+            self._ended.set()

@@ -43,6 +43,9 @@ _CLOSE_HANDSHAKE = 0.5
 # Seconds in which a server that broke the protocol may read why we left.
 _LINGER = 0.2
 
+# Seconds; no selector takes a time of weeks.
+_LONGEST_WAIT = 3600.0
+
 # Seconds between two logged lines about frames that cannot be decoded.
 _LOG_EVERY = 1.0
 
@@ -96,6 +99,7 @@ class Connection:
         self._observer = observer
         self._waker = Waker()
         self._worker = Worker(f"upbit-io-{self.name}", self._run)
+        self._attempts = 0
         # Attempts that were abandoned and may still hang in a system call.
         self._stragglers: tuple[Worker, ...] = ()
         # Written by the I/O thread alone, read by anyone.
@@ -147,15 +151,26 @@ class Connection:
         """Have the connection closed; returns at once. Safe in a finalizer."""
         self.wishes.close()
 
+    def join_io(self, deadline: float) -> bool:
+        """Wait until the I/O thread has ended, after which no event comes any more; whether it
+        did by ``deadline``.
+        """
+        return self._worker.join(deadline)
+
     def join(self, deadline: float) -> bool:
-        """Wait until the threads have ended; whether they did by ``deadline``."""
-        ended = self._worker.join(deadline)
+        """Wait until all threads have ended; whether they did by ``deadline``."""
+        ended = self.join_io(deadline)
         return all(worker.join(deadline) for worker in self._stragglers) and ended
 
     @property
     def alive(self) -> bool:
         """Whether a thread of the connection runs."""
         return self._worker.alive or any(worker.alive for worker in self._stragglers)
+
+    @property
+    def serving(self) -> bool:
+        """Whether it can carry something, now or after a reconnect."""
+        return self._worker.alive and self._state is not ConnectionState.ERROR
 
     @property
     def is_current_thread(self) -> bool:
@@ -168,16 +183,18 @@ class Connection:
     # The I/O thread.
 
     def _run(self) -> None:
-        _log.info("%s: %s", self._log_name, self._state.value)
         try:
+            _log.info("%s: %s", self._log_name, self._state.value)
             self._live()
         except _Closing:
             pass
-        except Exception as error:
+        except BaseException as error:
+            # Also what nobody thought of: a dead I/O thread must never look like a quiet market.
             self._fail(error)
             return
         finally:
             self._connected_at = None
+            self._router.hand_over_all()
             self._waker.close()
         self._enter(ConnectionState.DISCONNECTED)
 
@@ -224,6 +241,7 @@ class Connection:
         # A first loss is healed at once, however young the connection was.
         since_reconnect = uptime if self._reconnects else math.inf
         delay = delay_after_loss(self._config.reconnect, verdict, since_reconnect)
+        self._heed(verdict)
         self._reconnects += 1
         self._router.reset()
         _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, _when(delay))
@@ -246,7 +264,8 @@ class Connection:
             self._sleep(wait)
         if self.wishes.closing:
             raise _Closing
-        opening = Opening(numbered(f"upbit-connect-{self.name}"), self._open, self._wake)
+        self._attempts += 1
+        opening = Opening(f"upbit-connect-{self.name}-{self._attempts}", self._open, self._wake)
         self._stragglers = (*(one for one in self._stragglers if one.alive), opening.worker)
         opening.worker.start()
         deadline = time.monotonic() + self._config.connect_timeout
@@ -269,7 +288,13 @@ class Connection:
             on_created=on_created,
         )
 
+    def _heed(self, verdict: Verdict) -> None:
+        """A stated wait is for everyone in this process who connects to that host."""
+        if verdict.wait_at_least > 0:
+            connect_limiter(self.url).hold(verdict.wait_at_least)
+
     def _attempt_failed(self, verdict: Verdict, delay: float) -> None:
+        self._heed(verdict)
         _log.warning("%s: %s; trying again %s", self._log_name, verdict.cause, _when(delay))
 
     def _sleep(self, seconds: float) -> None:
@@ -279,31 +304,33 @@ class Connection:
             left = until - time.monotonic()
             if left <= 0:
                 return
-            self._waker.wait(left)
+            self._waker.wait(min(left, _LONGEST_WAIT))
         raise _Closing
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         """The end that no attempt can heal: everyone who waits for data learns why."""
         verdict = judge(error)
-        if verdict.strategy is ErrorStrategy.NO_RETRY:
+        attempts = self._config.reconnect.max_attempts
+        if verdict.strategy is ErrorStrategy.NO_RETRY or attempts is None:
             self._error = verdict.error
         else:
             self._error = ConnectionFailedError(
-                f"gave up after {self._config.reconnect.max_attempts} attempts; the last one: "
-                f"{verdict.cause}"
+                f"gave up after {attempts} attempts; the last one: {verdict.cause}"
             )
             self._error.__cause__ = error
-        _log.error("%s: %s; this connection has ended for good", self._log_name, self._error)
+        # The state first, for whoever is woken by the error; the log last, as its handlers are
+        # other people's code.
+        self._enter(ConnectionState.ERROR)
         self.wishes.fail(self._error)
         self._observer.connection_error(self._error)
-        self._enter(ConnectionState.ERROR)
+        _log.error("%s: %s; this connection has ended for good", self._log_name, self._error)
 
     def _enter(self, state: ConnectionState) -> None:
         if state is not self._state:
             self._state = state
+            self._observer.connection_changed(self)
             if state not in _LOGGED_WITH_CAUSE:
                 _log.info("%s: %s", self._log_name, state.value)
-            self._observer.connection_changed(self)
 
     def _on_messages(self, messages: Sequence[Message]) -> None:
         for message in messages:

@@ -45,6 +45,10 @@ class KeepAlive:
         """Whether the pong should have been here by now."""
         return self._waiting_for is not None and now >= self._deadline
 
+    def forgive(self) -> None:
+        """Nothing is being read, so no pong can be seen: do not wait for it, but go on pinging."""
+        self._waiting_for = None
+
     def excuse(self, now: float) -> None:
         """Nothing was read for a while, so the pong could not be seen: ask again."""
         self._waiting_for = None

@@ -21,9 +21,10 @@ class RateLimiter:
 
     def __init__(self, limits: Sequence[RateLimit]) -> None:
         self._limits = tuple(limits)
-        # Guards _taken: the moments of the last permissions, oldest first.
+        # Guards _taken (the moments of the last permissions, oldest first) and _held_until.
         self._lock = threading.Lock()
         self._taken: deque[float] = deque(maxlen=max(limit.count for limit in limits))
+        self._held_until = float("-inf")
 
     def take(self) -> float:
         """Take a permission: 0 when it was given, else the seconds until it may be (and then it
@@ -32,10 +33,16 @@ class RateLimiter:
         with self._lock:
             now = time.monotonic()
             wait = max(self._wait(limit, now) for limit in self._limits)
+            wait = max(wait, self._held_until - now)
             if wait <= 0:
                 self._taken.append(now)
                 return 0.0
             return wait
+
+    def hold(self, seconds: float) -> None:
+        """Give no permission for so long: the other side has told us to wait."""
+        with self._lock:
+            self._held_until = max(self._held_until, time.monotonic() + seconds)
 
     def _wait(self, limit: RateLimit, now: float) -> float:
         if len(self._taken) < limit.count:

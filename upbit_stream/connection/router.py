@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -33,16 +34,24 @@ _Sink: TypeAlias = Callable[[Any], None]
 _SNAPSHOT_PATIENCE = 3.0
 
 
+@dataclass
+class _Newcomer:
+    """A code that joined a stream under way, and begins with its snapshot."""
+
+    #: The moment from which on the snapshot is not waited for any more.
+    until: float = float("inf")
+    #: Realtime events that came meanwhile; those newer than the snapshot follow it.
+    held: list[Any] = field(default_factory=list)
+
+
 class _Outlet:
     """A channel's place in the router: the part of the batch that is its own."""
 
     def __init__(self, channel: AnyChannel) -> None:
         self.channel = channel
         self.batch: list[Any] = []
-        #: Codes that joined a stream under way, whose snapshot is still to come, with the moment
-        #: from which on it is not waited for any more. Until then their realtime events are held
-        #: back: this subscription begins with its snapshot.
-        self.newcomers: dict[str, float] = {}
+        self.sink = _sink(channel.demand, self.batch.append)
+        self.newcomers: dict[str, _Newcomer] = {}
         #: Codes that are new on the wire. They get the snapshot if it tells them something, and
         #: nothing is held back for it: every event since the request is theirs. With each the
         #: time (of ``time.time_ns()``) since when what they have been given counts as known.
@@ -59,7 +68,15 @@ class _Route:
     def __init__(self) -> None:
         #: Where realtime events go at once. Usually the ``append`` of one batch.
         self.live: tuple[_Sink, ...] = ()
-        self.outlets: list[tuple[_Outlet, _Sink]] = []
+        self.outlets: list[_Outlet] = []
+
+    def connect(self, code: str) -> None:
+        """Lead realtime to those who want it; to newcomers it is held back."""
+        self.live = tuple(
+            outlet.newcomers[code].held.append if code in outlet.newcomers else outlet.sink
+            for outlet in self.outlets
+            if outlet.channel.demand.realtime
+        )
 
 
 class Router:
@@ -91,7 +108,7 @@ class Router:
                 for code in codes - outlet.joined:
                     wanting = True
                     if _wire_key(outlet, code) in on_wire:
-                        outlet.newcomers[code] = float("inf")
+                        outlet.newcomers[code] = _Newcomer()
                     else:
                         outlet.starting[code] = time.time_ns()
             outlet.joined = codes
@@ -101,7 +118,8 @@ class Router:
     def reset(self) -> None:
         """The connection was made anew: everything starts again, and knows what it had."""
         for outlet in self._outlets.values():
-            outlet.newcomers.clear()
+            for code in list(outlet.newcomers):
+                self._begin_without_snapshot(outlet, code)
             if outlet.channel.demand.snapshot:
                 outlet.starting = dict.fromkeys(outlet.joined, 0)
         self._rebuild()
@@ -110,31 +128,37 @@ class Router:
         """The request that brings the snapshots has been sent: do not wait for ever."""
         patience = time.monotonic() + _SNAPSHOT_PATIENCE
         for outlet in self._outlets.values():
-            for code in outlet.newcomers:
-                outlet.newcomers[code] = min(outlet.newcomers[code], patience)
+            for newcomer in outlet.newcomers.values():
+                newcomer.until = min(newcomer.until, patience)
 
     def lose_patience(self) -> None:
         """Give realtime to the newcomers whose snapshot did not come. Called now and then."""
         now = time.monotonic()
         changed = False
         for outlet in self._outlets.values():
-            for code in [code for code, until in outlet.newcomers.items() if until <= now]:
-                del outlet.newcomers[code]
+            for code in [code for code, one in outlet.newcomers.items() if one.until <= now]:
+                self._begin_without_snapshot(outlet, code)
                 changed = True
         if changed:
             self._rebuild()
+            self.hand_over()
+
+    def _begin_without_snapshot(self, outlet: _Outlet, code: str) -> None:
+        for event in outlet.newcomers.pop(code).held:
+            outlet.sink(event)
+        # It may still come, and for a subscription of snapshots it is all there is.
+        outlet.starting[code] = 0
 
     def _rebuild(self) -> None:
         routes: dict[str, dict[str, _Route]] = {}
         for outlet in self._outlets.values():
             demand = outlet.channel.demand
-            sink = _sink(demand, outlet.batch.append)
             of_type = routes.setdefault(demand.type, {})
             for code in demand.codes:
-                route = of_type.setdefault(code, _Route())
-                route.outlets.append((outlet, sink))
-                if demand.realtime and code not in outlet.newcomers:
-                    route.live = (*route.live, sink)
+                of_type.setdefault(code, _Route()).outlets.append(outlet)
+        for of_type in routes.values():
+            for code, route in of_type.items():
+                route.connect(code)
         self._routes = routes
 
     # The path of the events.
@@ -166,23 +190,25 @@ class Router:
         """Give a snapshot to those who wait for one; the others had theirs."""
         code = event.code
         joined = False
-        for outlet, sink in route.outlets:
-            if not _concerns(outlet.channel.demand, event):
+        for outlet in route.outlets:
+            demand = outlet.channel.demand
+            if not _concerns(demand, event):
                 continue
             if code in outlet.newcomers:
-                del outlet.newcomers[code]
+                if isinstance(event, Orderbook) and len(event.orderbook_units or ()) < demand.depth:
+                    continue  # that of an older request, for someone who wants fewer rows
+                newcomer = outlet.newcomers.pop(code)
                 joined = True
-                sink(event)
+                outlet.sink(event)
+                for held in newcomer.held:
+                    if _follows(held, event):
+                        outlet.sink(held)
             elif (since := outlet.starting.pop(code, None)) is not None and self._is_news(
                 outlet, event, since
             ):
-                sink(event)
+                outlet.sink(event)
         if joined:
-            route.live = tuple(
-                sink
-                for outlet, sink in route.outlets
-                if outlet.channel.demand.realtime and code not in outlet.newcomers
-            )
+            route.connect(code)
 
     def _is_news(self, outlet: _Outlet, event: Event, since: int) -> bool:
         """Whether a snapshot tells a channel more than it has been given ``since`` then."""
@@ -211,6 +237,13 @@ class Router:
                 batch[:] = rest
                 everything = everything and not rest
         return everything
+
+    def hand_over_all(self) -> None:
+        """Give every channel the rest of its batch, whether there is room or not: the end."""
+        for outlet in self._outlets.values():
+            if outlet.batch:
+                outlet.channel.put_last(outlet.batch.copy())
+                outlet.batch.clear()
 
     def tell_drops(self) -> None:
         """Have drops told that came too quickly after the last telling. Called now and then."""
@@ -244,4 +277,16 @@ def _wire_key(outlet: _Outlet, code: str) -> tuple[str, float, str]:
 
 def _concerns(demand: Demand, event: Event) -> bool:
     """Whether an event of a demanded code is the demanded one: books come in several levels."""
-    return not isinstance(event, Orderbook) or event.level is None or event.level == demand.level
+    if not isinstance(event, Orderbook) or event.level is None:
+        return True
+    # As floats: a Decimal 0.1 is not the float 0.1.
+    return float(event.level) == demand.level
+
+
+def _follows(event: Event, snapshot: Event) -> bool:
+    """Whether ``event`` is newer than the snapshot of its code."""
+    if isinstance(event, Trade) and isinstance(snapshot, Trade):
+        if event.sequential_id == snapshot.sequential_id:
+            return False
+        return (event.trade_timestamp or 0) >= (snapshot.trade_timestamp or 0)
+    return (event.timestamp or 0) > (snapshot.timestamp or 0)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import PongOverdue
@@ -19,12 +20,15 @@ from upbit_stream.protocol.decoding import Decoder, Message, Undecodable
 from upbit_stream.protocol.limits import REQUESTS
 from upbit_stream.protocol.requests import union, write_request
 from upbit_stream.protocol.wire_format import WireFormat
-from upbit_stream.transport import BulkWebSocket
+from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 
 __all__ = ["Session", "Traffic"]
 
 # Seconds between the looks at what needs no hurry.
 _HOUSEKEEPING = 1.0
+
+# Seconds of silence after which a socket that cannot be written to has nothing more to say.
+_LAST_WORDS = 0.2
 
 
 @dataclass
@@ -71,6 +75,7 @@ class Session:
         self._housekeeping_at = now + _HOUSEKEEPING
         # Some channel has no room (policy "block"): nothing is read until it has.
         self._held_up = False
+        self._send_failure: ConnectionClosed | None = None
 
     def run(self) -> None:
         """Serve until the wishes say that the connection is to be closed.
@@ -81,6 +86,7 @@ class Session:
         """
         self._waker.watch(self._websocket.sock)
         try:
+            self._deliver()  # what a lost socket had brought, and found no room
             while not self._wishes.closing:
                 if self._wishes.version != self._version:
                     self._adopt()
@@ -93,8 +99,10 @@ class Session:
                     self._try_again()
                 elif readable:
                     self._receive()
+                elif self._send_failure is not None:
+                    raise self._send_failure
                 else:
-                    self._check_pong()
+                    self._check_pong(now)
         finally:
             self._waker.watch(None)
 
@@ -102,7 +110,9 @@ class Session:
         if self._websocket.pending and not self._held_up:
             return 0.0
         due = min(self._schedule.due_in(now), self._housekeeping_at - now)
-        return due if self._held_up else min(due, self._keepalive.due_in(now))
+        if self._send_failure is not None:
+            due = min(due, _LAST_WORDS)
+        return min(due, self._keepalive.due_in(now))
 
     def _adopt(self) -> None:
         """Take over what is wanted now."""
@@ -116,18 +126,28 @@ class Session:
         if requests is not None:
             ticket = str(uuid.uuid4())
             text = write_request(requests, ticket=ticket, wire_format=self._wire_format)
-            self._websocket.send_text(text)
+            self._send(self._websocket.send_text, text)
             self._router.requested()
 
     def _ping(self, now: float) -> None:
-        # While held up the pong could not be read, but the ping still keeps the server content.
+        if self._held_up:
+            # The pong cannot be read, but the pings keep the server content.
+            self._keepalive.forgive()
         payload = self._keepalive.ping(now)
         if payload is not None:
-            self._websocket.ping(payload)
+            self._send(self._websocket.ping, payload)
 
-    def _check_pong(self) -> None:
-        # Only when there was nothing to read: with a backlog the pong may be behind it.
-        if self._keepalive.overdue(time.monotonic()):
+    def _send(self, send: Callable[[Any], object], data: str | bytes) -> None:
+        try:
+            send(data)
+        except ConnectionClosed as failure:
+            # The server's last words (why it closed) may be there already: read on for a moment.
+            self._send_failure = failure
+
+    def _check_pong(self, now: float) -> None:
+        # Only when there was nothing to read, for with a backlog the pong may be behind it; and
+        # as of the time before that look, for the thread may have been stopped since.
+        if self._keepalive.overdue(now):
             raise PongOverdue(f"no pong within {self._ping_timeout:g} s")
 
     def _receive(self) -> None:

@@ -35,7 +35,7 @@ class ConnectionInfo:
     state: ConnectionState
     #: Round trip of the newest answered ping in milliseconds; None before the first.
     ping_latency: float | None
-    #: How often the connection was lost and made again.
+    #: How often the connection was lost.
     reconnects: int
     #: Messages and bytes (of their payloads) since the connection object was made.
     messages: int

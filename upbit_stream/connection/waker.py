@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import threading
 from contextlib import suppress
 
 __all__ = ["Waker"]
@@ -12,8 +13,8 @@ __all__ = ["Waker"]
 class Waker:
     """A selector that any thread can wake.
 
-    Everything but :meth:`wake` belongs to the I/O thread. ``wake`` takes no lock and never
-    blocks, so it may be called from a finalizer.
+    Everything but :meth:`wake` belongs to the I/O thread. ``wake`` waits for nothing that takes
+    time, so it may be called from a finalizer.
     """
 
     def __init__(self) -> None:
@@ -24,11 +25,14 @@ class Waker:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._reader, selectors.EVENT_READ)
         self._watched: socket.socket | None = None
+        # Lest wake() writes to a descriptor that close() has just given back to the system. One
+        # that can be taken again, for a finalizer may call wake() in the middle of wake().
+        self._writing = threading.RLock()
 
     def wake(self) -> None:
         """End the present :meth:`wait`, or the next one."""
         # BlockingIOError: enough wake-ups are under way. OSError: already closed.
-        with suppress(OSError):
+        with self._writing, suppress(OSError):
             self._writer.send(b"\0")
 
     def watch(self, sock: socket.socket | None) -> None:
@@ -59,4 +63,5 @@ class Waker:
         """Free the descriptors."""
         self._selector.close()
         self._reader.close()
-        self._writer.close()
+        with self._writing:
+            self._writer.close()

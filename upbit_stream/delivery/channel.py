@@ -117,10 +117,20 @@ class Channel(Generic[E]):
                 self._drops.add(dropped)
             if rest:
                 self._room_wanted = when_room
-            self._filled.notify()
+            self._filled.notify(len(events))
         if dropped:
             self.tell_drops()
         return rest
+
+    def put_last(self, events: Sequence[E]) -> None:
+        """Queue what found no room until the end: one read's worth at most, so the limit does
+        not matter any more.
+        """
+        with self._lock:
+            if not self._ended:
+                self._queue.extend(events)
+                self._received += len(events)
+                self._filled.notify_all()
 
     def tell_drops(self, *, now: bool = False) -> None:
         """Give ``on_drop`` what was dropped; at most once a second unless ``now``."""
@@ -330,8 +340,7 @@ class Channel(Generic[E]):
         else:
             self._silenced += 1
         told = CallbackError(
-            f"the callback {_name(callback)} raised {type(error).__name__} for {event.type} "
-            f"{event.code}: {error}",
+            f"the callback {_name(callback)} raised for {event.type} {event.code}: {_text(error)}",
             callback=callback,
             event=event,
         )
@@ -341,3 +350,10 @@ class Channel(Generic[E]):
 
 def _name(callback: Callable[..., Any]) -> str:
     return getattr(callback, "__qualname__", None) or repr(callback)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # other people's __str__
+        return type(error).__name__

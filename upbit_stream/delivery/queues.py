@@ -26,6 +26,10 @@ class Queue(Protocol[E]):
         """Take in ``events``; the ones dropped for it, and the ones that found no room yet."""
         ...
 
+    def extend(self, events: Sequence[E]) -> None:
+        """Take in ``events``, whether there is room or not."""
+        ...
+
     def take(self, limit: int) -> list[E]:
         """Take out up to ``limit`` events, oldest first."""
         ...
@@ -59,6 +63,9 @@ class _BoundedQueue(ABC, Generic[E]):
             self._events.extend(events)
             return (), ()
         return self._overflow(events, excess)
+
+    def extend(self, events: Sequence[E]) -> None:
+        self._events.extend(events)
 
     def take(self, limit: int) -> list[E]:
         pop = self._events.popleft
@@ -116,6 +123,9 @@ class LatestQueue(Generic[E]):
                 dropped.append(older)
             self._events[event.code] = event
         return dropped, ()
+
+    def extend(self, events: Sequence[E]) -> None:
+        self.put(events)
 
     def take(self, limit: int) -> list[E]:
         codes = list(self._events)[:limit]

@@ -53,6 +53,9 @@ _OLD_KEYS = {"code": ("mk", "market")}
 
 _EXCERPT = 200
 
+# Digits of an integer field; 1E99999999 is a short text, but not a number to work out.
+_INTEGER_DIGITS = 40
+
 
 @dataclass(frozen=True)
 class ServerError:
@@ -143,7 +146,7 @@ class Decoder:
             document = self._generic.decode(payload)
             items = document if isinstance(document, list) else [document]
             return [self._interpret(item) for item in items]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecodingError) as error:
+        except Exception as error:  # what JSON can hold, nobody can list
             excerpt = bytes(payload[:_EXCERPT])
             told = DecodingError(
                 f"a frame of {len(payload)} bytes could not be decoded ({error}); "
@@ -187,8 +190,10 @@ class Decoder:
         try:
             if float in kinds and not isinstance(value, bool):
                 return Decimal(value) if self._decimals else float(value)
-            if int in kinds and not isinstance(value, bool) and int(value) == Decimal(value):
-                return int(value)
+            if int in kinds and not isinstance(value, bool):
+                exact = Decimal(value)
+                if exact.adjusted() < _INTEGER_DIGITS and exact == exact.to_integral_value():
+                    return int(exact)
             if bool in kinds and isinstance(value, bool):
                 return value
             if tuple[OrderbookUnit, ...] in kinds and isinstance(value, list):
