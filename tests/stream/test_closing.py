@@ -107,6 +107,94 @@ def test_close_from_a_state_handler(config: StreamConfig, sim: Simulator) -> Non
     eventually(lambda: returned == [True] and states[-1] is ConnectionState.DISCONNECTED)
 
 
+def test_two_of_our_own_threads_close_at_once(config: StreamConfig, sim: Simulator) -> None:
+    stream = UpbitStream(config=config)
+    both = threading.Barrier(2)
+    took: list[float] = []
+
+    def close(_: object) -> None:
+        both.wait(10)
+        began = time.monotonic()
+        stream.close(3.0)
+        took.append(time.monotonic() - began)
+
+    stream.trade("KRW-BTC", callback=close)
+    stream.ticker("KRW-BTC", callback=close)
+    stream.run(20)
+    assert stream.close(3.0)
+    eventually(lambda: len(took) == 2)
+    # Neither waited for the other, who could not have come back to it.
+    assert max(took) < 2.0
+    assert our_threads() == []
+
+
+def test_a_close_that_was_interrupted_can_be_repeated(config: StreamConfig, sim: Simulator) -> None:
+    stream = UpbitStream(config=config)
+    release = threading.Event()
+    seen: list[Trade] = []
+
+    @stream.trade("KRW-BTC")
+    def slow(trade: Trade) -> None:
+        release.wait(60)
+        seen.append(trade)
+
+    stream.start()
+    eventually(lambda: stream.stats.delivered == 1)
+    sim.burst(50, codes=["KRW-BTC"])
+    eventually(lambda: stream.stats.received == 51)
+    # As Ctrl-C does it: an exception in the middle of the wait for the callback.
+    interrupter = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        stream.close(30)
+    interrupter.join(10)
+    assert our_threads()
+    release.set()
+    assert stream.close(10)
+    assert len(seen) == 51
+    assert stream.state is ConnectionState.DISCONNECTED
+    assert our_threads() == []
+
+
+def test_one_stuck_callback_costs_the_others_nothing(config: StreamConfig, sim: Simulator) -> None:
+    release = threading.Event()
+    stream = UpbitStream(config=config)
+    stream.trade("KRW-BTC", callback=lambda trade: release.wait(60))
+    iterated = stream.trade("KRW-BTC")
+    stream.start()
+    eventually(lambda: iterated.stats.received == 1)
+    sim.burst(30, codes=["KRW-BTC"])
+    eventually(lambda: iterated.stats.received == 31)
+    assert not stream.close(0.2)
+    assert len(list(iterated)) == 31
+    release.set()
+    assert stream.close(5.0)
+
+
+def test_a_hanging_attempt_to_connect_does_not_use_up_the_time_of_the_queues(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    stream = UpbitStream(config=config)
+    release = threading.Event()
+    seen: list[Trade] = []
+
+    @stream.trade("KRW-BTC")
+    def slow(trade: Trade) -> None:
+        release.wait(60)
+        seen.append(trade)
+
+    stream.start()
+    eventually(lambda: stream.stats.delivered == 1)
+    sim.burst(50, codes=["KRW-BTC"])
+    eventually(lambda: stream.stats.received == 51)
+    sim.stall_handshakes()
+    sim.reset()
+    eventually(lambda: any("upbit-connect" in name for name in our_threads()))
+    threading.Timer(0.2, release.set).start()
+    assert stream.close(5.0)
+    assert len(seen) == 51
+
+
 @pytest.mark.parametrize("moment", ["not started", "connecting", "refused"])
 def test_close_in_half_started_states(config: StreamConfig, sim: Simulator, moment: str) -> None:
     if moment == "refused":
@@ -173,7 +261,13 @@ def test_dropping_the_last_reference_closes(config: StreamConfig, sim: Simulator
         stream.ticker("KRW-BTC")
         return stream
 
+    def with_two_connections() -> UpbitStream:
+        stream = busy_stream(config, sim, [])
+        stream.trade("KRW-BTC", overflow="block", callback=lambda trade: None)
+        return stream
+
     drop(with_callbacks)
+    drop(with_two_connections)
     drop(with_an_idle_subscription)
     eventually(lambda: not sim.connections)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from tests.conftest import eventually
-from upbit_stream import Drop, OverflowPolicy, StreamConfig, Trade, UpbitStream
+from upbit_stream import Drop, OverflowPolicy, StreamConfig, Subscription, Trade, UpbitStream
 from upbit_stream.simulator import Simulator
 
 
@@ -123,6 +124,86 @@ def test_block_drops_nothing_and_holds_up_nobody_else(config: StreamConfig, sim:
         ids = [trade.sequential_id for trade in slow_seen]
         assert ids == [trade.sequential_id for trade in good]
         assert blocked.stats.dropped == 0
+
+
+def held_up(stream: UpbitStream, sim: Simulator, callback: Any) -> Subscription[Trade]:
+    """A "block" subscription that has read a hundred trades, and has room for few of them."""
+    blocked = stream.trade("KRW-BTC", callback=callback, overflow="block", queue_size=2)
+    eventually(lambda: blocked.stats.delivered == 1)
+    sim.burst(100, codes=["KRW-BTC"])
+    eventually(lambda: blocked.stats.queued >= 2)
+    return blocked
+
+
+def test_what_was_read_and_found_no_room_is_delivered_at_the_close(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    release = threading.Event()
+    seen: list[Trade] = []
+
+    def slow(trade: Trade) -> None:
+        release.wait(60)
+        seen.append(trade)
+
+    with UpbitStream(config=config) as stream:
+        blocked = held_up(stream, sim, slow)
+        threading.Timer(0.2, release.set).start()
+        assert stream.close(10.0)
+        stats = blocked.stats
+        assert stats.received == stats.delivered == len(seen)
+        assert stream.stats.messages == stats.received
+
+
+def test_what_was_read_and_found_no_room_survives_the_loss_of_the_socket(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    release = threading.Event()
+    seen: list[Trade] = []
+
+    def slow(trade: Trade) -> None:
+        release.wait(60)
+        seen.append(trade)
+
+    # An overdue pong is not noticed while nothing is read: the socket is lost at the next read.
+    with UpbitStream(config=config) as stream:
+        held_up(stream, sim, slow)
+        read = stream.stats.messages
+        sim.reset()
+        release.set()
+        eventually(lambda: stream.stats.reconnects == 1)
+        eventually(lambda: len(seen) >= read)
+        ids = [trade.sequential_id for trade in seen[1:]]
+        assert ids == sim.ledger("KRW-BTC")[: len(ids)]
+
+
+def test_pings_go_on_while_held_up(sim: Simulator) -> None:
+    release = threading.Event()
+    config = StreamConfig(url=sim.url, ping_interval=0.05, ping_timeout=0.1)
+    with UpbitStream(config=config) as stream:
+        held_up(stream, sim, lambda trade: release.wait(60))
+        before = sim.stats.get("pings", 0)
+        eventually(lambda: sim.stats.get("pings", 0) >= before + 10)
+        assert stream.stats.reconnects == 0
+        release.set()
+
+
+def test_nothing_is_uncounted(config: StreamConfig, sim: Simulator) -> None:
+    """At every moment: received = delivered + queued + dropped."""
+    gate = threading.Semaphore(0)
+    with UpbitStream(config=config) as stream:
+        subscription = stream.trade(
+            "KRW-BTC", callback=lambda trade: gate.acquire(timeout=60), queue_size=100
+        )
+        eventually(lambda: subscription.stats.delivered == 1)
+        sim.burst(500, codes=["KRW-BTC"])
+        eventually(lambda: subscription.stats.received == 501)
+        for _ in range(20):
+            stats = subscription.stats
+            assert stats.received == stats.delivered + stats.queued + stats.dropped
+            delivered = stats.delivered
+            gate.release()
+            eventually(lambda: subscription.stats.delivered > delivered)  # noqa: B023
+        gate.release(1000)
 
 
 def test_a_stream_with_a_held_up_connection_closes_in_time(

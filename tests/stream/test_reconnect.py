@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import ssl
+import subprocess
+import sys
+import textwrap
+import threading
 import time
 
 import pytest
@@ -14,6 +20,7 @@ from upbit_stream import (
     ConnectionState,
     ReconnectPolicy,
     StreamConfig,
+    SubscriptionError,
     Ticker,
     Trade,
     UpbitStream,
@@ -197,6 +204,86 @@ def test_a_ban_waits_out_its_time(config: StreamConfig, sim: Simulator) -> None:
         assert stream.trade("KRW-BTC").get(timeout=10).code == "KRW-BTC"
     banned, accepted = sim.handshakes
     assert accepted.at - banned.at >= 1.0
+
+
+def test_a_ban_is_for_every_stream_of_the_process(config: StreamConfig, sim: Simulator) -> None:
+    sim.fail_handshakes(418, 1, headers={"Retry-After": "1"})
+    with UpbitStream(config=config) as first, UpbitStream(config=config) as second:
+        one = first.trade("KRW-BTC")
+        first.start()
+        eventually(lambda: sim.handshakes)
+        other = second.trade("KRW-BTC")
+        assert one.get(timeout=10).code == other.get(timeout=10).code
+    banned, *accepted = sim.handshakes
+    assert [handshake.status for handshake in accepted] == [101, 101]
+    assert min(handshake.at for handshake in accepted) - banned.at >= 1.0
+
+
+def test_the_last_words_of_a_server_are_heard(config: StreamConfig, sim: Simulator) -> None:
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        assert trades.get(timeout=10)
+        sim.send_raw('{"error":{"name":"WRONG_FORMAT","message":"Format 이 맞지 않습니다."}}')
+        with pytest.raises(SubscriptionError, match=r"WRONG_FORMAT.*Format 이 맞지 않습니다"):
+            trades.get(timeout=10)
+        assert stream.state is ConnectionState.ERROR
+
+
+class Grumbling(logging.Handler):
+    """Other people's logging, which fails."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError("no space left on device")
+
+
+def test_a_logging_handler_that_raises_ends_nothing_in_silence(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    logger = logging.getLogger("upbit_stream")
+    handler = Grumbling()
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        assert trades.get(timeout=10)
+        logger.addHandler(handler)
+        try:
+            sim.reset()
+            # Either it goes on, or it says that it does not.
+            with pytest.raises(ConnectionFailedError):
+                trades.get(timeout=10)
+            assert stream.state is ConnectionState.ERROR
+        finally:
+            logger.removeHandler(handler)
+        # And the stream can be used again.
+        assert stream.trade("KRW-ETH").get(timeout=10).code == "KRW-ETH"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
+def test_a_pause_of_the_whole_process_is_no_reason_to_reconnect(sim: Simulator) -> None:
+    script = """
+        from upbit_stream import StreamConfig, UpbitStream
+
+        config = StreamConfig(url={url!r}, ping_interval=0.02, ping_timeout=0.5)
+        with UpbitStream(config=config) as stream:
+            trades = stream.trade("KRW-BTC")
+            trades.get(timeout=10)
+            print("up", flush=True)
+            input()
+            print(stream.stats.reconnects)
+    """
+    code = textwrap.dedent(script).format(url=sim.url)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        pause = threading.Event()
+        for _ in range(3):
+            process.send_signal(signal.SIGSTOP)
+            pause.wait(0.8)
+            process.send_signal(signal.SIGCONT)
+            pause.wait(0.3)
+        out, _ = process.communicate("\n", timeout=20)
+    assert out == "0\n"
 
 
 def test_an_upgrade_that_hangs_is_given_up_and_tried_again(sim: Simulator) -> None:

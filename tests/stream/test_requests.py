@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import eventually
@@ -157,6 +159,61 @@ def test_two_levels_of_one_code_get_what_they_asked_for(
         eventually(lambda: plain and grouped)
         assert {book.level for book in plain} == {0}
         assert {book.level for book in grouped} == {100000}
+
+
+@pytest.mark.parametrize("numbers", ["float", "decimal"])
+def test_a_level_that_is_a_fraction(sim: Simulator, numbers: Any) -> None:
+    config = StreamConfig(url=sim.url, numbers=numbers)
+    with UpbitStream(config=config) as stream:
+        book = stream.orderbook("KRW-XRP", level=0.1, snapshot=False)
+        eventually(lambda: sim.requests)
+        assert sim.requests[0].parsed[1]["level"] == 0.1
+        sim.send_raw(b'{"ty":"orderbook","cd":"KRW-XRP","lv":0.10,"st":"REALTIME"}')
+        assert float(book.get(timeout=10).level) == 0.1
+
+
+def test_a_late_snapshot_still_reaches_those_who_want_nothing_else(
+    sim: Simulator, config: StreamConfig
+) -> None:
+    with UpbitStream(config=config) as stream:
+        first = stream.trade("KRW-NOPE", snapshot=False)
+        eventually(lambda: sim.requests)
+        second = stream.trade("KRW-NOPE", realtime=False)
+        eventually(lambda: len(sim.requests) == 2)
+        stream.run(4.5)  # longer than a newcomer's snapshot is waited for
+        sim.send_raw(b'{"ty":"trade","cd":"KRW-NOPE","sid":1,"st":"SNAPSHOT"}')
+        assert second.get(timeout=10).sequential_id == 1
+        assert first.stats.received == 0
+
+
+def test_a_newcomer_loses_nothing_to_a_snapshot_that_was_overtaken(
+    sim: Simulator, config: StreamConfig
+) -> None:
+    with UpbitStream(config=config) as stream:
+        stream.trade("KRW-NOPE")
+        eventually(lambda: sim.requests)
+        second = stream.trade("KRW-NOPE")
+        eventually(lambda: len(sim.requests) == 2)
+        frame = '{{"ty":"trade","cd":"KRW-NOPE","sid":{0},"ttms":{0},"tms":{0},"st":"{1}"}}'
+        for number, kind in ((1, "REALTIME"), (3, "REALTIME"), (2, "SNAPSHOT"), (4, "REALTIME")):
+            sim.send_raw(frame.format(number, kind).encode())
+        assert [second.get(timeout=10).sequential_id for _ in range(3)] == [2, 3, 4]
+
+
+def test_a_newcomer_with_more_rows_does_not_take_a_smaller_snapshot(
+    sim: Simulator, config: StreamConfig
+) -> None:
+    row = '{"ap":2,"bp":1,"as":1,"bs":1}'
+    frame = '{{"ty":"orderbook","cd":"KRW-NOPE","obu":[{0}],"lv":0,"tms":{1},"st":"SNAPSHOT"}}'
+    with UpbitStream(config=config) as stream:
+        stream.orderbook("KRW-NOPE", depth=5)
+        eventually(lambda: sim.requests)
+        large = stream.orderbook("KRW-NOPE", depth=15)
+        eventually(lambda: len(sim.requests) == 2)
+        for rows, stamp in ((5, 1), (15, 2)):
+            sim.send_raw(frame.format(",".join([row] * rows), stamp).encode())
+        book = large.get(timeout=10)
+        assert (len(book.orderbook_units), book.timestamp) == (15, 2)
 
 
 def test_snapshot_only_and_realtime_only(config: StreamConfig, sim: Simulator) -> None:

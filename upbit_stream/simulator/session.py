@@ -119,6 +119,8 @@ class Session:
                     self._parts.clear()
                     if not (self._closing or self._refused):
                         self._read(message)
+            elif event.opcode is Opcode.PING:
+                self._context.journal.count("pings")
             elif event.opcode is Opcode.CLOSE:
                 self._closing = True
 
