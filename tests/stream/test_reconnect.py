@@ -236,6 +236,7 @@ class Grumbling(logging.Handler):
         raise OSError("no space left on device")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_logging_handler_that_raises_ends_nothing_in_silence(
     config: StreamConfig, sim: Simulator
 ) -> None:
@@ -262,7 +263,7 @@ def test_a_pause_of_the_whole_process_is_no_reason_to_reconnect(sim: Simulator) 
     script = """
         from upbit_stream import StreamConfig, UpbitStream
 
-        config = StreamConfig(url={url!r}, ping_interval=0.02, ping_timeout=0.5)
+        config = StreamConfig(url={url!r}, ping_interval=0.3, ping_timeout=1.0)
         with UpbitStream(config=config) as stream:
             trades = stream.trade("KRW-BTC")
             trades.get(timeout=10)
@@ -276,12 +277,14 @@ def test_a_pause_of_the_whole_process_is_no_reason_to_reconnect(sim: Simulator) 
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
+        # Far away: half of the time a ping is under way, and some of the pauses fall into it.
+        sim.slow_down(delay=0.25)
         pause = threading.Event()
-        for _ in range(3):
+        for number in range(5):
+            pause.wait(0.7 + number * 0.07)
             process.send_signal(signal.SIGSTOP)
-            pause.wait(0.8)
+            pause.wait(1.3)
             process.send_signal(signal.SIGCONT)
-            pause.wait(0.3)
         out, _ = process.communicate("\n", timeout=20)
     assert out == "0\n"
 
