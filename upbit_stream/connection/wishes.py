@@ -71,6 +71,6 @@ class Wishes:
             channel.end(error)
 
     def close(self) -> None:
-        """Want nothing any more. Takes no lock: it may be called from a finalizer."""
+        """Want nothing any more. Waits for no lock: it may be called from a finalizer."""
         self.closing = True
         self._when_changed()
