@@ -12,7 +12,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from upbit_stream import StreamConfig
+from upbit_stream import StreamConfig, Trade
 from upbit_stream.simulator import Simulator
 
 # A loaded machine is slow, and that is no failure. CI tries the same examples every time.
@@ -36,6 +36,18 @@ def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> N
     while not condition():
         assert time.monotonic() < deadline, f"did not come true within {patience} s"
         tick.wait(0.005)
+
+
+class GatedCallback:
+    """A callback that collects events, each only once ``release`` is set."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.seen: list[Trade] = []
+
+    def __call__(self, trade: Trade) -> None:
+        self.release.wait(60)
+        self.seen.append(trade)
 
 
 def our_threads() -> list[str]:

@@ -66,7 +66,7 @@ class Engine:
     def __init__(self, region: Region, config: StreamConfig) -> None:
         self.notices = NoticeBoard()
         self._config = config
-        self.url, self.rest_url = config.resolve(region)
+        self._url, _ = config.resolve(region)
         # Guards everything below it. Notified whenever a connection's state changes, and at the
         # end. Never held while a callback or I/O runs.
         self._lock = threading.Lock()
@@ -168,7 +168,7 @@ class Engine:
         return connection
 
     def _new_connection(self, endpoint: Endpoint) -> Connection:
-        url = endpoint_url(self.url, endpoint)
+        url = endpoint_url(self._url, endpoint)
         connection = Connection(endpoint.value, url, self._config, self)
         alive = [one for one in self._connections if one.alive]
         for gone in set(self._connections) - set(alive):
@@ -318,11 +318,6 @@ class Engine:
             raise StreamClosedError("this stream is closed; make a new UpbitStream")
 
     # Looking in.
-
-    @property
-    def started(self) -> bool:
-        """Whether the channels are served."""
-        return self._started
 
     @property
     def closing(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import descriptors, eventually, our_threads
+from tests.conftest import GatedCallback, descriptors, eventually, our_threads
 from upbit_stream import ConnectionState, Drop, StreamConfig, Trade, UpbitStream
 from upbit_stream.simulator import Simulator
 
@@ -109,6 +109,19 @@ def test_close_from_a_state_handler(config: StreamConfig, sim: Simulator) -> Non
     eventually(lambda: returned == [True] and states[-1] is ConnectionState.DISCONNECTED)
 
 
+def stream_with_a_backlog(
+    config: StreamConfig, sim: Simulator
+) -> tuple[UpbitStream, GatedCallback]:
+    """One event in its callback, fifty behind it."""
+    stream, slow = UpbitStream(config=config), GatedCallback()
+    stream.trade("KRW-BTC", callback=slow)
+    stream.start()
+    eventually(lambda: stream.stats.delivered == 1)
+    sim.burst(50, codes=["KRW-BTC"])
+    eventually(lambda: stream.stats.received == 51)
+    return stream, slow
+
+
 def test_two_of_our_own_threads_close_at_once(config: StreamConfig, sim: Simulator) -> None:
     stream = UpbitStream(config=config)
     both = threading.Barrier(2)
@@ -132,19 +145,7 @@ def test_two_of_our_own_threads_close_at_once(config: StreamConfig, sim: Simulat
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal to one thread here")
 def test_a_close_that_was_interrupted_can_be_repeated(config: StreamConfig, sim: Simulator) -> None:
-    stream = UpbitStream(config=config)
-    release = threading.Event()
-    seen: list[Trade] = []
-
-    @stream.trade("KRW-BTC")
-    def slow(trade: Trade) -> None:
-        release.wait(60)
-        seen.append(trade)
-
-    stream.start()
-    eventually(lambda: stream.stats.delivered == 1)
-    sim.burst(50, codes=["KRW-BTC"])
-    eventually(lambda: stream.stats.received == 51)
+    stream, slow = stream_with_a_backlog(config, sim)
     # Ctrl-C in the middle of the wait for the callback.
     main = threading.main_thread().ident
     assert main is not None
@@ -155,13 +156,13 @@ def test_a_close_that_was_interrupted_can_be_repeated(config: StreamConfig, sim:
     interrupter.join(10)
     # The callback is still stuck, and nobody says otherwise.
     assert not stream.close(0.1)
-    release.set()
+    slow.release.set()
     assert stream.close(10)
     assert stream.state is ConnectionState.DISCONNECTED
     assert our_threads() == []
     # What it had not been given when the time of the second close was up, is counted.
     stats = stream.stats
-    assert stats.delivered == len(seen)
+    assert stats.delivered == len(slow.seen)
     assert stats.delivered + stats.dropped == 51
 
 
@@ -191,25 +192,13 @@ def test_a_hanging_attempt_to_connect_does_not_use_up_the_time_of_the_queues(
         answered.wait(60)
         return look_up(*arguments)
 
-    stream = UpbitStream(config=config)
-    release = threading.Event()
-    seen: list[Trade] = []
-
-    @stream.trade("KRW-BTC")
-    def slow(trade: Trade) -> None:
-        release.wait(60)
-        seen.append(trade)
-
-    stream.start()
-    eventually(lambda: stream.stats.delivered == 1)
-    sim.burst(50, codes=["KRW-BTC"])
-    eventually(lambda: stream.stats.received == 51)
+    stream, slow = stream_with_a_backlog(config, sim)
     monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
     sim.reset()
     assert hanging.wait(10)
-    release.set()
+    slow.release.set()
     assert not stream.close(1.0)  # the attempt hangs, and that is said
-    assert len(seen) == 51
+    assert len(slow.seen) == 51
     answered.set()
     assert stream.close(5.0)
 

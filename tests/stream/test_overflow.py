@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import eventually
+from tests.conftest import GatedCallback, eventually
 from upbit_stream import Drop, OverflowPolicy, StreamConfig, Subscription, Trade, UpbitStream
 from upbit_stream.simulator import Simulator
 
@@ -138,42 +138,30 @@ def held_up(stream: UpbitStream, sim: Simulator, callback: Any) -> Subscription[
 def test_what_was_read_and_found_no_room_is_delivered_at_the_close(
     config: StreamConfig, sim: Simulator
 ) -> None:
-    release = threading.Event()
-    seen: list[Trade] = []
-
-    def slow(trade: Trade) -> None:
-        release.wait(60)
-        seen.append(trade)
-
+    slow = GatedCallback()
     with UpbitStream(config=config) as stream:
         blocked = held_up(stream, sim, slow)
-        threading.Timer(0.2, release.set).start()
+        threading.Timer(0.2, slow.release.set).start()
         assert stream.close(10.0)
         stats = blocked.stats
-        assert stats.received == stats.delivered == len(seen)
+        assert stats.received == stats.delivered == len(slow.seen)
         assert stream.stats.messages == stats.received
 
 
 def test_what_was_read_and_found_no_room_survives_the_loss_of_the_socket(
     config: StreamConfig, sim: Simulator
 ) -> None:
-    release = threading.Event()
-    seen: list[Trade] = []
-
-    def slow(trade: Trade) -> None:
-        release.wait(60)
-        seen.append(trade)
-
+    slow = GatedCallback()
     # An overdue pong is not noticed while nothing is read: the socket is lost at the next read.
     with UpbitStream(config=config) as stream:
         held_up(stream, sim, slow)
         read = stream.stats.messages
         sim.mute(future=True)  # and the next socket brings nothing
         sim.reset()
-        release.set()
+        slow.release.set()
         eventually(lambda: stream.stats.reconnects == 1)
-        eventually(lambda: len(seen) >= read)
-        ids = [trade.sequential_id for trade in seen[1:]]
+        eventually(lambda: len(slow.seen) >= read)
+        ids = [trade.sequential_id for trade in slow.seen[1:]]
         assert ids == sim.ledger("KRW-BTC")[: len(ids)]
 
 

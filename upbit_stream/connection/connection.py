@@ -185,7 +185,11 @@ class Connection:
     def _run(self) -> None:
         try:
             _log.info("%s: %s", self._log_name, self._state.value)
-            self._live()
+            try:
+                self._live()
+            finally:
+                # Before anyone is told of the end, after which a channel takes nothing in.
+                self._router.hand_over_all()
         except _Closing:
             pass
         except BaseException as error:
@@ -194,7 +198,6 @@ class Connection:
             return
         finally:
             self._connected_at = None
-            self._router.hand_over_all()
             self._waker.close()
         self._enter(ConnectionState.DISCONNECTED)
 

@@ -132,7 +132,9 @@ class Router:
                 newcomer.until = min(newcomer.until, patience)
 
     def lose_patience(self) -> None:
-        """Give realtime to the newcomers whose snapshot did not come. Called now and then."""
+        """Give realtime to the newcomers whose snapshot did not come: what was held back is in
+        their batches then. Called now and then.
+        """
         now = time.monotonic()
         changed = False
         for outlet in self._outlets.values():
@@ -141,7 +143,6 @@ class Router:
                 changed = True
         if changed:
             self._rebuild()
-            self.hand_over()
 
     def _begin_without_snapshot(self, outlet: _Outlet, code: str) -> None:
         for event in outlet.newcomers.pop(code).held:

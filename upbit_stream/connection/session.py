@@ -86,7 +86,7 @@ class Session:
         """
         self._waker.watch(self._websocket.sock)
         try:
-            self._deliver()  # what a lost socket had brought, and found no room
+            self._deliver()  # what a lost socket had brought, and was held back or found no room
             while not self._wishes.closing:
                 if self._wishes.version != self._version:
                     self._adopt()
@@ -181,4 +181,5 @@ class Session:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING
             self._router.lose_patience()
+            self._deliver()
             self._router.tell_drops()

@@ -179,7 +179,9 @@ class Channel(Generic[E]):
         """
         with self._lock:
             if self._ended:
-                raise self._error or StreamClosedError("this subscription is closed")
+                if self._error is not None:
+                    raise self._error.with_traceback(None)
+                raise StreamClosedError("this subscription is closed")
             if self._iterated:
                 raise SubscriptionError(
                     "you cannot give a callback to a subscription that you iterate over; make a "
@@ -232,11 +234,6 @@ class Channel(Generic[E]):
             self._iterated = True
 
     # What the person's side asks.
-
-    @property
-    def callbacks(self) -> tuple[Callable[[E], object], ...]:
-        """The callbacks, in the order of their calls."""
-        return self._callbacks
 
     @property
     def worker(self) -> Worker | None:

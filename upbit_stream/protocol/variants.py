@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import types
 from decimal import Decimal
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
@@ -65,7 +66,7 @@ def _translate(annotation: Any, short_keys: bool, decimals: bool) -> Any:
     origin = get_origin(annotation)
     arguments = tuple(_translate(one, short_keys, decimals) for one in get_args(annotation))
     if origin in (Union, types.UnionType):
-        return Union[arguments]  # noqa: UP007  (built at run time)
+        return reduce(or_, arguments)
     if origin is tuple:
-        return tuple[arguments]  # type: ignore[valid-type]  # built at run time
+        return types.GenericAlias(tuple, arguments)
     return annotation

@@ -14,7 +14,7 @@ One port serves the three WebSocket endpoints and REST, from one background thre
 from __future__ import annotations
 
 try:
-    import websockets  # noqa: F401
+    import websockets  # noqa: F401  (only to tell that it is missing)
 except ImportError as error:
     raise ImportError(
         'the simulator needs the websockets package: pip install "upbit-stream[simulator]"'
