@@ -14,7 +14,6 @@ from upbit_stream.connection.causes import ErrorStrategy
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import SubscriptionStats
 from upbit_stream.delivery.drops import Drop
-from upbit_stream.engine import StreamStats
 from upbit_stream.errors import (
     AuthenticationError,
     CallbackError,
@@ -22,18 +21,50 @@ from upbit_stream.errors import (
     DecodingError,
     InvalidCodeError,
     RateLimitedError,
+    SilentCodesWarning,
     StreamClosedError,
     SubscriptionError,
     UpbitStreamError,
 )
-from upbit_stream.events import Candle, Event, Orderbook, OrderbookUnit, PriceLevel, Ticker, Trade
+from upbit_stream.events import (
+    Announcement,
+    Asset,
+    Candle,
+    Event,
+    EventParams,
+    Indicator,
+    IndicatorParams,
+    IndicatorSignal,
+    IndicatorValue,
+    MyAsset,
+    MyOrder,
+    Orderbook,
+    OrderbookUnit,
+    PriceLevel,
+    Ticker,
+    Trade,
+)
+from upbit_stream.indicators import (
+    BollingerBands,
+    IndicatorSpec,
+    Macd,
+    MaCrossover,
+    MovingAverage,
+    Rsi,
+    SignalSpec,
+    Volume,
+)
 from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
+from upbit_stream.totals import StreamStats
 from upbit_stream.version import __version__
 
 __all__ = [
+    "Announcement",
+    "Asset",
     "AuthenticationError",
+    "BollingerBands",
     "CallbackError",
     "Candle",
     "ConnectionFailedError",
@@ -43,13 +74,27 @@ __all__ = [
     "Drop",
     "ErrorStrategy",
     "Event",
+    "EventParams",
+    "Indicator",
+    "IndicatorParams",
+    "IndicatorSignal",
+    "IndicatorSpec",
+    "IndicatorValue",
     "InvalidCodeError",
+    "MaCrossover",
+    "Macd",
+    "MovingAverage",
+    "MyAsset",
+    "MyOrder",
     "Orderbook",
     "OrderbookUnit",
     "OverflowPolicy",
     "PriceLevel",
     "RateLimitedError",
     "ReconnectPolicy",
+    "Rsi",
+    "SignalSpec",
+    "SilentCodesWarning",
     "StreamClosedError",
     "StreamConfig",
     "StreamStats",
@@ -60,6 +105,7 @@ __all__ = [
     "Trade",
     "UpbitStream",
     "UpbitStreamError",
+    "Volume",
     "WireFormat",
     "__version__",
 ]

@@ -11,20 +11,24 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from upbit_stream.config import OverflowPolicy, StreamConfig
 from upbit_stream.connection.connection import Connection
+from upbit_stream.connection.inquiries import Inquiry
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState, overall_state
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
-from upbit_stream.errors import StreamClosedError, UpbitStreamError
+from upbit_stream.errors import AuthenticationError, StreamClosedError, UpbitStreamError
+from upbit_stream.markets import MarketList
+from upbit_stream.protocol.auth import Credentials
+from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region, endpoint_url
-from upbit_stream.protocol.requests import Demand
-from upbit_stream.workers import Worker
+from upbit_stream.silence import tell_silence
+from upbit_stream.totals import StreamStats, Totals
+from upbit_stream.workers import Worker, numbered
 
-__all__ = ["Engine", "StreamStats"]
+__all__ = ["Engine"]
 
 # The longest that a wait lasts before it looks around (see delivery.channel).
 _LOOK_AROUND = 0.5
@@ -38,35 +42,16 @@ _HANDLERS_SHARE = 0.2
 _ENDED = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
 
-@dataclass(frozen=True)
-class StreamStats:
-    """A stream's counters at one moment, over all its connections and subscriptions so far.
-
-    Events that an iteration takes after its subscription was closed are not counted any more.
-    """
-
-    #: Messages that came over the sockets, and the bytes of their payloads.
-    messages: int
-    bytes: int
-    #: Frames that could not be decoded.
-    undecodable: int
-    #: Events handed to subscriptions; one that two of them want counts twice.
-    received: int
-    delivered: int
-    dropped: int
-    queued: int
-    #: Calls of callbacks that raised.
-    errors: int
-    reconnects: int
-
-
 class Engine:
     """Connects subscriptions with connections, and owns the life of both. Thread-safe."""
 
-    def __init__(self, region: Region, config: StreamConfig) -> None:
+    def __init__(self, region: Region, config: StreamConfig, credentials: Credentials) -> None:
         self.notices = NoticeBoard()
+        self._region = region
         self._config = config
-        self._url, _ = config.resolve(region)
+        self._credentials = credentials
+        self._url, rest_url = config.resolve(region)
+        self._markets = MarketList(rest_url, config.ssl_context)
         # Guards everything below it. Notified whenever a connection's state changes, and at the
         # end. Never held while a callback or I/O runs.
         self._lock = threading.Lock()
@@ -78,7 +63,11 @@ class Engine:
         # never changed: a finalizer reads it without the lock.
         self._connections: tuple[Connection, ...] = ()
         self._shared: dict[Endpoint, Connection] = {}
-        self._retired = _Totals()
+        # Endpoints that did not accept the keys: they are not asked again.
+        self._unauthorized: dict[Endpoint, AuthenticationError] = {}
+        # Threads that look up why codes are silent.
+        self._lookups: tuple[Worker, ...] = ()
+        self._retired = Totals()
         self._state = ConnectionState.DISCONNECTED
         self._error: UpbitStreamError | None = None
         self._started = False
@@ -99,7 +88,14 @@ class Engine:
         queue_size: int,
         overflow: OverflowPolicy,
     ) -> Channel[Any]:
-        """A new channel, served from now on if the engine runs."""
+        """A new channel, served from now on if the engine runs.
+
+        Raises :class:`AuthenticationError` where keys are needed and missing or not accepted, and
+        :class:`SubscriptionError` for what the exchange would refuse.
+        """
+        self._region.check(demand.type)
+        if demand.endpoint.needs_keys:
+            self._credentials.require(demand.type)
         channel: Channel[Any] = Channel(
             demand, queue_size=queue_size, overflow=overflow, notices=self.notices
         )
@@ -107,6 +103,9 @@ class Engine:
             channel.add_callback(callback)
         with self._lock:
             self._refuse_closed()
+            if (refusal := self._unauthorized.get(demand.endpoint)) is not None:
+                raise refusal.with_traceback(None)
+            check_combinations((*self._demands(), demand))
             self._channels[channel] = None
             if self._started:
                 try:
@@ -137,26 +136,32 @@ class Engine:
                 # What nobody has taken yet may still be taken, but is not the stream's any more.
                 self._retired.queued = 0
 
-    def change_codes(
-        self, channel: Channel[Any], change: Callable[[tuple[str, ...]], tuple[str, ...]]
-    ) -> None:
-        """Want other codes of a channel: ``change`` makes them of the present ones."""
+    def change(self, channel: Channel[Any], change: Callable[[Demand], Demand]) -> None:
+        """Want something else for a channel: ``change`` makes it of the present demand."""
         with self._lock:
             self._refuse_closed()
             if channel not in self._channels or channel.ended:
                 raise StreamClosedError("this subscription is closed; make a new one")
-            channel.change_codes(change(channel.demand.codes))
+            demand = change(channel.demand)
+            check_combinations((*self._demands(but=channel), demand))
+            channel.change(demand)
             connection = self._channels[channel]
             if connection is not None:
                 connection.wishes.touch()
 
+    def _demands(self, but: Channel[Any] | None = None) -> Iterable[Demand]:
+        """What is wanted at present, ``but`` for a channel. The lock is held."""
+        return [one.demand for one in self._channels if one is not but and not one.ended]
+
     def _serve(self, channel: Channel[Any]) -> None:
         """Give a channel its connection. The lock is held."""
-        if channel.overflow is OverflowPolicy.BLOCK:
-            # It may stop reading, so it must not share.
-            connection = self._new_connection(Endpoint.PUBLIC)
+        endpoint = channel.demand.endpoint
+        if channel.overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys:
+            # It may stop reading, so it must not share. Where there are keys it has to: the
+            # exchange may refuse a second connection of an account.
+            connection = self._new_connection(endpoint)
         else:
-            connection = self._shared_connection(Endpoint.PUBLIC)
+            connection = self._shared_connection(endpoint)
         self._channels[channel] = connection
         channel.start()
         connection.wishes.add(channel)
@@ -169,7 +174,13 @@ class Engine:
 
     def _new_connection(self, endpoint: Endpoint) -> Connection:
         url = endpoint_url(self._url, endpoint)
-        connection = Connection(endpoint.value, url, self._config, self)
+        connection = Connection(
+            endpoint,
+            url,
+            self._config,
+            self,
+            authorize=self._credentials.authorization if endpoint.needs_keys else None,
+        )
         alive = [one for one in self._connections if one.alive]
         for gone in set(self._connections) - set(alive):
             self._retired.add_connection(gone.info)
@@ -268,7 +279,8 @@ class Engine:
             left = max(0.0, deadline - time.monotonic())
             self._closed.wait(min(left, threading.TIMEOUT_MAX))
         ended = all(connection.join(deadline) for connection in self._connections)
-        return all(worker.join(deadline) for worker in self._workers()) and ended
+        workers = (*self._workers(), *self._lookups)
+        return all(worker.join(deadline) for worker in workers) and ended
 
     def abandon(self) -> None:
         """Close without being asked. For finalizers: takes no lock, waits for nothing; the I/O
@@ -319,6 +331,15 @@ class Engine:
 
     # Looking in.
 
+    def inquire(self) -> list[tuple[Connection, Inquiry]]:
+        """Ask the exchange for the list of each connection; the answers come to the inquiries."""
+        with self._lock:
+            self._refuse_closed()
+            asked = [(one, Inquiry()) for one in self._connections if one.serving]
+        for connection, inquiry in asked:
+            connection.wishes.inquire(inquiry)
+        return asked
+
     @property
     def closing(self) -> bool:
         """Whether ``close`` was called."""
@@ -344,7 +365,7 @@ class Engine:
     def stats(self) -> StreamStats:
         """The counters at this moment."""
         with self._lock:
-            totals = _Totals(**vars(self._retired))
+            totals = Totals(**vars(self._retired))
             for channel in (*self._channels, *self._leaving):
                 totals.add_channel(channel)
             for connection in self._connections:
@@ -356,6 +377,8 @@ class Engine:
     def connection_changed(self, connection: Connection) -> None:
         """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
         with self._lock:
+            if isinstance(connection.error, AuthenticationError):
+                self._unauthorized[connection.endpoint] = connection.error
             if not self._closing:
                 state = self._overall_state()
                 if state is ConnectionState.ERROR:
@@ -370,6 +393,27 @@ class Engine:
         """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
         self.notices.post(NoticeKind.ERROR, error)
 
+    def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
+        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        channel.end(error)
+        self.unsubscribe(channel)
+        self.notices.post(NoticeKind.ERROR, error)
+
+    def codes_silent(self, channel: Channel[Any], codes: tuple[str, ...]) -> None:
+        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        silent = channel.report_silent(codes)
+        if not silent:
+            return
+
+        def look_up() -> None:
+            tell_silence(channel.demand.type, silent, self._markets, self.notices)
+
+        worker = Worker(numbered("upbit-lookup"), look_up)
+        with self._lock:
+            if not self._closing:
+                self._lookups = (*(one for one in self._lookups if one.alive), worker)
+                worker.start()
+
     def _overall_state(self) -> ConnectionState:
         return overall_state(connection.state for connection in self._connections)
 
@@ -379,35 +423,6 @@ class Engine:
             self._state = state
             self.notices.post(NoticeKind.STATE, state)
             self._changed.notify_all()
-
-
-@dataclass
-class _Totals:
-    """Sums over channels and connections, also over those that are gone."""
-
-    messages: int = 0
-    bytes: int = 0
-    undecodable: int = 0
-    received: int = 0
-    delivered: int = 0
-    dropped: int = 0
-    queued: int = 0
-    errors: int = 0
-    reconnects: int = 0
-
-    def add_channel(self, channel: Channel[Any]) -> None:
-        stats = channel.stats
-        self.received += stats.received
-        self.delivered += stats.delivered
-        self.dropped += stats.dropped
-        self.queued += stats.queued
-        self.errors += stats.errors
-
-    def add_connection(self, info: ConnectionInfo) -> None:
-        self.messages += info.messages
-        self.bytes += info.bytes
-        self.undecodable += info.undecodable
-        self.reconnects += info.reconnects
 
 
 # Engines that nobody closed before the interpreter exits. Weak: being listed here keeps no

@@ -15,6 +15,7 @@ __all__ = [
     "DecodingError",
     "InvalidCodeError",
     "RateLimitedError",
+    "SilentCodesWarning",
     "StreamClosedError",
     "SubscriptionError",
     "UpbitStreamError",
@@ -34,7 +35,10 @@ class ConnectionFailedError(UpbitStreamError):
 
 
 class AuthenticationError(UpbitStreamError):
-    """The exchange did not accept the keys (401, 403 or ``INVALID_AUTH``), or there are none."""
+    """The exchange did not accept the keys (401, 403 or ``INVALID_AUTH``), or there are none.
+
+    It ends the endpoint for good: subscriptions to it raise this from then on.
+    """
 
 
 class SubscriptionError(UpbitStreamError):
@@ -60,6 +64,23 @@ class InvalidCodeError(SubscriptionError, ValueError):
         super().__init__(message)
         self.code = code
         self.suggestion = suggestion
+
+
+class SilentCodesWarning(UpbitStreamError):
+    """Nothing has come of some codes: the exchange answers a code that it does not know with
+    silence. Given to ``on_error``, never raised; the subscription goes on.
+
+    ``suggestions`` has the nearest code that is traded for each silent one, or None where there
+    is none or the market list could not be had. A code that is traded is its own suggestion.
+    """
+
+    def __init__(
+        self, message: str, *, type: str, codes: tuple[str, ...], suggestions: dict[str, str | None]
+    ) -> None:
+        super().__init__(message)
+        self.type = type
+        self.codes = codes
+        self.suggestions = suggestions
 
 
 class RateLimitedError(UpbitStreamError):

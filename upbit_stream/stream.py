@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from upbit_stream.asking import ask_list, take_snapshots
 from upbit_stream.config import (
     OverflowPolicy,
     StreamConfig,
@@ -18,13 +19,36 @@ from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.notices import NoticeKind
-from upbit_stream.engine import Engine, StreamStats
+from upbit_stream.engine import Engine
 from upbit_stream.errors import SubscriptionError, UpbitStreamError
-from upbit_stream.events import Candle, Event, Orderbook, Ticker, Trade
-from upbit_stream.protocol.codes import check_codes
+from upbit_stream.events import (
+    Announcement,
+    Candle,
+    Event,
+    Indicator,
+    IndicatorSignal,
+    MyAsset,
+    MyOrder,
+    Orderbook,
+    Ticker,
+    Trade,
+)
+from upbit_stream.indicators import IndicatorSpec, SignalSpec
+from upbit_stream.protocol.auth import find_credentials
+from upbit_stream.protocol.demands import (
+    AnnouncementDemand,
+    AssetDemand,
+    Demand,
+    IndicatorDemand,
+    MarketDemand,
+    OrderbookDemand,
+    OrderDemand,
+    candle_type,
+    snapshot_demand,
+)
 from upbit_stream.protocol.endpoints import find_region
-from upbit_stream.protocol.requests import Demand, candle_type, check_depth, check_level
 from upbit_stream.subscription import Subscription, check_callback
+from upbit_stream.totals import StreamStats
 
 __all__ = ["UpbitStream"]
 
@@ -32,6 +56,7 @@ E = TypeVar("E", bound=Event)
 R = TypeVar("R")
 
 Codes: TypeAlias = "str | Iterable[str]"
+Timeframe: TypeAlias = Literal["5m", "15m", "60m", "240m", "1d"]
 Overflow: TypeAlias = (
     "OverflowPolicy | Literal['drop_oldest', 'drop_newest', 'latest', 'block'] | None"
 )
@@ -54,16 +79,29 @@ class UpbitStream:
     When the last reference to a stream is dropped, it closes. A subscription that you hold is
     such a reference, and so is a callback that mentions the stream.
 
-    ``region`` is ``"kr"``, ``"sg"``, ``"id"`` or ``"th"``. ``ValueError`` for another one, or
-    for a URL in the environment that is none.
+    ``region`` is ``"kr"``, ``"sg"``, ``"id"`` or ``"th"``. ``access_key`` and ``secret_key`` are
+    those of an account, for what is private and for indicators; without them the environment
+    variables ``UPBIT_ACCESS_KEY`` and ``UPBIT_SECRET_KEY`` count. They appear in no repr, log
+    line or exception.
+
+    ``ValueError`` for another region, or for a URL in the environment that is none; ``TypeError``
+    for keys that are no strings.
     """
 
-    def __init__(self, *, region: str = "kr", config: StreamConfig | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        region: str = "kr",
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        config: StreamConfig | None = None,
+    ) -> None:
         if config is not None and not isinstance(config, StreamConfig):
             raise TypeError(f"config={config!r}: a StreamConfig is needed")
         self._config = StreamConfig() if config is None else config
         self._region = find_region(region)
-        self._engine = Engine(self._region, self._config)
+        credentials = find_credentials(access_key, secret_key)
+        self._engine = Engine(self._region, self._config, credentials)
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
         weakref.finalize(self, self._engine.abandon).atexit = False
 
@@ -92,7 +130,7 @@ class UpbitStream:
         ``ValueError`` or ``TypeError`` for an impossible policy, size or callback, and
         :class:`~upbit_stream.errors.StreamClosedError`.
         """
-        demand = _demand("ticker", codes, snapshot, realtime)
+        demand = MarketDemand.make("ticker", codes, snapshot, realtime)
         return self._subscribe(demand, callback, overflow, queue_size)
 
     def trade(
@@ -109,7 +147,7 @@ class UpbitStream:
 
         The arguments are those of :meth:`ticker`.
         """
-        demand = _demand("trade", codes, snapshot, realtime)
+        demand = MarketDemand.make("trade", codes, snapshot, realtime)
         return self._subscribe(demand, callback, overflow, queue_size)
 
     def orderbook(
@@ -130,7 +168,7 @@ class UpbitStream:
         (in won; KRW markets only); 0 groups nothing. The other arguments are those of
         :meth:`ticker`.
         """
-        demand = _demand("orderbook", codes, snapshot, realtime, depth=depth, level=level)
+        demand = OrderbookDemand.make_book(codes, snapshot, realtime, depth, level)
         return self._subscribe(demand, callback, overflow, queue_size)
 
     def candle(
@@ -150,8 +188,128 @@ class UpbitStream:
         same candle time is sent again, the last one wins. The other arguments are those of
         :meth:`ticker`.
         """
-        demand = _demand(candle_type(unit), codes, snapshot, realtime)
+        demand = MarketDemand.make(candle_type(unit), codes, snapshot, realtime)
         return self._subscribe(demand, callback, overflow, queue_size)
+
+    def my_order(
+        self,
+        codes: Codes = (),
+        callback: Callable[[MyOrder], object] | None = None,
+        *,
+        overflow: Overflow = None,
+        queue_size: int | None = None,
+    ) -> Subscription[MyOrder]:
+        """Subscribe to the account's orders, and the trades that fill them.
+
+        Without ``codes``: of every market. There are no snapshots, only what happens from now
+        on. With the policy ``latest`` the newest event of each order is kept.
+
+        Raises, beside what :meth:`ticker` raises,
+        :class:`~upbit_stream.errors.AuthenticationError` when the keys are missing or were not
+        accepted before. All private streams share one connection, also those with the policy
+        ``block``, which therefore may hold up the others.
+        """
+        demand = OrderDemand.make_orders(codes)
+        return self._subscribe(demand, callback, overflow, queue_size)
+
+    def my_asset(
+        self,
+        callback: Callable[[MyAsset], object] | None = None,
+        *,
+        overflow: Overflow = None,
+        queue_size: int | None = None,
+    ) -> Subscription[MyAsset]:
+        """Subscribe to the account's balances: each event has the currencies that changed.
+
+        It is about the whole account, so there are no codes. An account's very first
+        subscription may be minutes late (so the exchange documents). Balances reach 30 digits:
+        with ``numbers="decimal"`` they are exact. Raises what :meth:`my_order` raises.
+        """
+        if callback is not None and not callable(callback):
+            raise SubscriptionError(
+                f"my_asset({callback!r}): it takes no codes, for it is about the whole account; "
+                "give a callback, or nothing"
+            )
+        return self._subscribe(AssetDemand(), callback, overflow, queue_size)
+
+    def announcement(
+        self,
+        callback: Callable[[Announcement], object] | None = None,
+        *,
+        categories: str | Iterable[str] = (),
+        include_body: bool = False,
+        overflow: Overflow = None,
+        queue_size: int | None = None,
+    ) -> Subscription[Announcement]:
+        """Subscribe to the exchange's announcements (region ``"kr"`` only).
+
+        ``categories``: notice trade wallet maintenance digital_asset nft service event note
+        trading airdrop feature disclosure; none: all. ``include_body``: with the text, otherwise
+        ``body`` is None. Raises what :meth:`my_order` raises.
+        """
+        demand = AnnouncementDemand.make_announcements(categories, include_body)
+        return self._subscribe(demand, callback, overflow, queue_size)
+
+    def indicator(
+        self,
+        codes: Codes,
+        indicators: IndicatorSpec | Iterable[IndicatorSpec],
+        callback: Callable[[Indicator], object] | None = None,
+        *,
+        timeframe: Timeframe,
+        overflow: Overflow = None,
+        queue_size: int | None = None,
+    ) -> Subscription[Indicator]:
+        """Subscribe to technical indicators, computed by the exchange (region ``"kr"`` only).
+
+        ::
+
+            stream.indicator("KRW-BTC", [Rsi(14), Macd(12, 26, 9)], print, timeframe="5m")
+
+        ``indicators`` are those of :mod:`upbit_stream.indicators`; ``timeframe`` is 5m, 15m,
+        60m, 240m or 1d. An event comes for each of them when a candle closes. KRW markets only.
+        Needs keys, though no permission of them.
+
+        Over all subscriptions of the stream there may be 100 combinations of codes and
+        indicators; :class:`~upbit_stream.errors.SubscriptionError` for more, and otherwise what
+        :meth:`my_order` raises.
+        """
+        demand = IndicatorDemand.make_indicators(codes, indicators, timeframe)
+        return self._subscribe(demand, callback, overflow, queue_size)
+
+    def indicator_signal(
+        self,
+        codes: Codes,
+        indicators: SignalSpec | Iterable[SignalSpec],
+        callback: Callable[[IndicatorSignal], object] | None = None,
+        *,
+        timeframe: Timeframe,
+        overflow: Overflow = None,
+        queue_size: int | None = None,
+    ) -> Subscription[IndicatorSignal]:
+        """Subscribe to signals: an event when an indicator's condition turns from unmet to met.
+
+        ::
+
+            stream.indicator_signal("KRW-BTC", Rsi(14).overbought(70), print, timeframe="60m")
+
+        ``indicators`` are indicators with one of their triggers; the rest is as in
+        :meth:`indicator`, and counts towards the same 100 combinations.
+        """
+        demand = IndicatorDemand.make_signals(codes, indicators, timeframe)
+        return self._subscribe(demand, callback, overflow, queue_size)
+
+    def snapshot(self, type: str, codes: Codes, *, timeout: float = 5.0) -> dict[str, Any]:
+        """The present state of each code, once: one event by code, no lasting subscription.
+
+        ``type`` is ``"ticker"``, ``"trade"`` (the last one), ``"orderbook"`` (30 rows) or a
+        candle such as ``"candle.1m"``. It goes over the connection that is there, or opens one;
+        other subscriptions do not notice. Waits ``timeout`` seconds at most. Codes that did not
+        answer by then are not in the result, and told to ``on_error``; ``TimeoutError`` when none
+        did. Otherwise it raises what :meth:`ticker` raises, and what ended the connection.
+        """
+        require_seconds("timeout", timeout)
+        return dict(take_snapshots(self._engine, snapshot_demand(type, codes), timeout))
 
     def _subscribe(
         self,
@@ -187,8 +345,8 @@ class UpbitStream:
     def wait_connected(self, timeout: float | None = None) -> bool:
         """Wait until all connections stand; False when ``timeout`` seconds were not enough.
 
-        Without any subscription the public endpoint is connected to. Raises the error that
-        ended every connection for good
+        Without any subscription the public endpoint is connected to. A connection that has
+        ended for good is not waited for. Raises the error that ended every connection
         (:class:`~upbit_stream.errors.ConnectionFailedError`,
         :class:`~upbit_stream.errors.AuthenticationError`, …), and
         :class:`~upbit_stream.errors.StreamClosedError`.
@@ -268,6 +426,20 @@ class UpbitStream:
             f"{len(self._engine.channels)} subscriptions>"
         )
 
+    def list_subscriptions(self, timeout: float = 5.0) -> dict[str, list[dict[str, Any]]]:
+        """What the exchange believes to be subscribed: for each endpoint with a connection
+        (``"public"``, ``"private"``, ``"info"``) the type objects of its list, as it tells them::
+
+            {"public": [{"type": "orderbook", "codes": ["KRW-BTC.15"], "level": 0}]}
+
+        The question is sent behind what was subscribed before, so the answer covers it. If it
+        differs from what was asked for, the list is asked for again, and ``on_error`` is told.
+        Raises ``TimeoutError`` when an endpoint has not answered within ``timeout`` seconds, and
+        :class:`~upbit_stream.errors.StreamClosedError`.
+        """
+        require_seconds("timeout", timeout)
+        return ask_list(self._engine, timeout)
+
     # Being told.
 
     def on_state(self, handler: Callable[[ConnectionState], R]) -> Callable[[ConnectionState], R]:
@@ -290,27 +462,3 @@ class UpbitStream:
         """
         self._engine.notices.register(NoticeKind.DROP, handler)
         return handler
-
-
-def _demand(
-    type_: str,
-    codes: Codes,
-    snapshot: bool,
-    realtime: bool,
-    *,
-    depth: int = 30,
-    level: float = 0,
-) -> Demand:
-    checked = check_codes(codes)
-    if not snapshot and not realtime:
-        raise SubscriptionError(
-            "snapshot=False with realtime=False asks for nothing; leave one of them on"
-        )
-    return Demand(
-        type=type_,
-        codes=checked,
-        depth=check_depth(depth),
-        level=check_level(level, checked),
-        snapshot=bool(snapshot),
-        realtime=bool(realtime),
-    )

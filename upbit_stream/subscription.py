@@ -8,10 +8,8 @@ from typing import Generic, TypeVar
 
 from upbit_stream.delivery.channel import Channel, SubscriptionStats
 from upbit_stream.engine import Engine
-from upbit_stream.errors import StreamClosedError, SubscriptionError, UpbitStreamError
+from upbit_stream.errors import StreamClosedError, UpbitStreamError
 from upbit_stream.events import Event
-from upbit_stream.protocol.codes import check_codes
-from upbit_stream.protocol.requests import check_level
 
 __all__ = ["Subscription"]
 
@@ -99,7 +97,8 @@ class Subscription(Generic[E]):
     @property
     def latest(self) -> dict[str, E]:
         """The newest event of each code that has had one, whether it was delivered or not; also
-        of codes that were removed since.
+        of codes that were removed since. Streams without codes (``myAsset``, ``announcement``)
+        have their type for a key.
         """
         return self._channel.latest
 
@@ -112,21 +111,20 @@ class Subscription(Generic[E]):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes, in the order in which they were added."""
+        """The codes, in the order in which they were added; none for streams without codes, and
+        for orders of every market.
+        """
         return self._channel.demand.codes
 
     def add(self, codes: str | Iterable[str]) -> None:
         """Subscribe further codes; those that are there already stay as they are.
 
         Raises :class:`~upbit_stream.errors.InvalidCodeError`, and
-        :class:`~upbit_stream.errors.SubscriptionError` for a code whose book cannot be grouped
-        as this subscription asks.
+        :class:`~upbit_stream.errors.SubscriptionError` for a code that cannot be had as this
+        subscription asks, for too many combinations of codes and indicators, and for streams
+        that have no codes (or all of them).
         """
-        added = check_codes(codes)
-        check_level(self._channel.demand.level, added)
-        self._engine.change_codes(
-            self._channel, lambda present: tuple(dict.fromkeys((*present, *added)))
-        )
+        self._engine.change(self._channel, lambda demand: demand.adding(codes))
 
     def remove(self, codes: str | Iterable[str]) -> None:
         """Unsubscribe codes; those that are not there do not matter.
@@ -135,17 +133,15 @@ class Subscription(Generic[E]):
         :class:`~upbit_stream.errors.SubscriptionError` if none would remain: that is
         :meth:`close`.
         """
-        removed = check_codes(codes)
+        self._engine.change(self._channel, lambda demand: demand.removing(codes))
 
-        def without(present: tuple[str, ...]) -> tuple[str, ...]:
-            left = tuple(code for code in present if code not in removed)
-            if not left:
-                raise SubscriptionError(
-                    f"remove({list(removed)!r}) would leave no code; use close() instead"
-                )
-            return left
-
-        self._engine.change_codes(self._channel, without)
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The codes of which nothing came within ten seconds of the request for their snapshot,
+        and nothing since: the exchange answers a code that it does not know with silence. Told as
+        a :class:`~upbit_stream.errors.SilentCodesWarning` to ``on_error``, too.
+        """
+        return self._channel.missing
 
     @property
     def stats(self) -> SubscriptionStats:
@@ -185,9 +181,7 @@ class Subscription(Generic[E]):
         return hash(self._channel)
 
     def __repr__(self) -> str:
-        codes = self.codes
-        shown = ", ".join(codes[:3]) + (f", … {len(codes)} codes" if len(codes) > 3 else "")
-        return f"<Subscription {self.type} {shown}{' closed' if self.closed else ''}>"
+        return f"<Subscription {self._channel.demand.describe()}{' closed' * self.closed}>"
 
 
 def check_callback(callback: object) -> None:

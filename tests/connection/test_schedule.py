@@ -7,12 +7,13 @@ import math
 from upbit_stream.connection.keepalive import KeepAlive
 from upbit_stream.connection.limiter import RateLimiter
 from upbit_stream.connection.schedule import RequestSchedule
+from upbit_stream.protocol.demands import MarketDemand, union
 from upbit_stream.protocol.limits import RateLimit
-from upbit_stream.protocol.requests import Demand, TypeRequest, union
+from upbit_stream.protocol.requests import TypeRequest
 
 
 def list_of(*codes: str) -> tuple[TypeRequest, ...]:
-    return union([Demand("trade", codes)])
+    return union([MarketDemand("trade", codes)])
 
 
 def generous() -> RateLimiter:

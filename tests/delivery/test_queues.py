@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ operations = st.lists(st.one_of(st.integers(0, 12), st.integers(-12, -1)), max_s
 @pytest.mark.parametrize("policy", BOUNDED)
 @given(size=st.integers(1, 10), operations=operations)
 def test_bounded_queues(policy: OverflowPolicy, size: int, operations: list[int]) -> None:
-    queue = make_queue(policy, size)  # type: ignore[var-annotated]
+    queue = make_queue(policy, size, attrgetter("code"))
     model: list[Trade] = []
     number = 0
     for operation in operations:
@@ -53,7 +55,7 @@ def test_bounded_queues(policy: OverflowPolicy, size: int, operations: list[int]
 
 @given(st.lists(st.lists(st.sampled_from("ABC"), max_size=6), max_size=8))
 def test_latest_holds_the_newest_of_each_code(batches: list[list[str]]) -> None:
-    queue = make_queue(OverflowPolicy.LATEST, 1)  # type: ignore[var-annotated]
+    queue = make_queue(OverflowPolicy.LATEST, 1, attrgetter("code"))
     newest: dict[str, int] = {}
     number = total_dropped = 0
     for codes in batches:

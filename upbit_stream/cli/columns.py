@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from enum import Enum
 from typing import Any, NamedTuple
 
-from upbit_stream.protocol.requests import CANDLE_UNITS
+from upbit_stream.protocol.demands import CANDLE_UNITS
 
 __all__ = [
     "AGE_RANK",

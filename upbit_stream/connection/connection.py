@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Protocol
+from typing import Any, Protocol
 
 import websocket
 
@@ -23,13 +23,20 @@ from upbit_stream.connection.causes import (
 from upbit_stream.connection.limiter import connect_limiter
 from upbit_stream.connection.opening import Opening
 from upbit_stream.connection.retry import delay_after_loss, retrying
-from upbit_stream.connection.router import Router
+from upbit_stream.connection.router import AnyChannel, Router
 from upbit_stream.connection.session import Session, Traffic
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
-from upbit_stream.errors import ConnectionFailedError, DecodingError, UpbitStreamError
+from upbit_stream.errors import (
+    ConnectionFailedError,
+    DecodingError,
+    SubscriptionError,
+    UpbitStreamError,
+)
 from upbit_stream.protocol.decoding import Message, ServerError, Undecodable, UnknownType
+from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed, open_websocket
 from upbit_stream.workers import Worker, numbered
 
@@ -73,6 +80,12 @@ class ConnectionObserver(Protocol):
     def connection_error(self, error: UpbitStreamError) -> None:
         """Something went wrong that does not end the connection."""
 
+    def channel_refused(self, channel: AnyChannel, error: UpbitStreamError) -> None:
+        """The exchange refuses what this channel wants: it is to end."""
+
+    def codes_silent(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
+        """Nothing has come of these codes."""
+
 
 class _Closing(BaseException):
     """The connection is to be closed: leave whatever is being waited for.
@@ -84,14 +97,25 @@ class _Closing(BaseException):
 class Connection:
     """One physical connection, with its I/O thread.
 
-    Any thread may call the public methods. All that is not public belongs to the I/O thread.
+    Any thread may call the public methods, but for those in which the session tells something
+    (``on_…``): these, and all that is not public, belong to the I/O thread.
+
+    ``authorize`` makes the ``Authorization`` header of each handshake.
     """
 
     def __init__(
-        self, endpoint_name: str, url: str, config: StreamConfig, observer: ConnectionObserver
+        self,
+        endpoint: Endpoint,
+        url: str,
+        config: StreamConfig,
+        observer: ConnectionObserver,
+        *,
+        authorize: Callable[[], str] | None = None,
     ) -> None:
-        self.name = numbered(endpoint_name)
+        self.name = numbered(endpoint.value)
+        self.endpoint = endpoint
         self.url = url
+        self._authorize = authorize
         self._log_name = f"{self.name} ({url})"
         #: What is to be carried. Any thread may change it.
         self.wishes = Wishes(self._wake)
@@ -110,6 +134,9 @@ class Connection:
         self._traffic = Traffic()
         # The I/O thread's own.
         self._router = Router(when_room=self._wake)
+        self._trial = Trial()
+        # What the exchange said of the list in which a culprit is searched for.
+        self._refusal: SubscriptionError | None = None
         self._unknown_types: set[str] = set()
         self._undecodable_logged_at = float("-inf")
 
@@ -138,6 +165,7 @@ class Connection:
             messages=self._traffic.messages,
             bytes=self._traffic.bytes,
             undecodable=self._traffic.undecodable,
+            unknown=self._traffic.unknown,
             connected_since=None
             if since is None
             else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
@@ -198,6 +226,7 @@ class Connection:
             return
         finally:
             self._connected_at = None
+            self.wishes.end()
             self._waker.close()
         self._enter(ConnectionState.DISCONNECTED)
 
@@ -210,12 +239,14 @@ class Connection:
             self._enter(ConnectionState.CONNECTED)
             session = Session(
                 opened,
+                endpoint=self.endpoint,
                 config=self._config,
                 waker=self._waker,
                 wishes=self.wishes,
                 router=self._router,
+                trial=self._trial,
                 traffic=self._traffic,
-                on_messages=self._on_messages,
+                observer=self,
             )
             try:
                 session.run()
@@ -239,18 +270,36 @@ class Connection:
         if self.wishes.closing:
             raise _Closing
         verdict = judge(error)
+        if isinstance(verdict.error, SubscriptionError) and self._can_do_without(verdict.error):
+            self._begin_again(verdict, 0.0)
+            return 0
         if verdict.strategy is ErrorStrategy.NO_RETRY:
             raise error
         # A first loss is healed at once, however young the connection was.
         since_reconnect = uptime if self._reconnects else math.inf
         delay = delay_after_loss(self._config.reconnect, verdict, since_reconnect)
         self._heed(verdict)
+        self._begin_again(verdict, delay)
+        return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
+
+    def _begin_again(self, verdict: Verdict, delay: float) -> None:
         self._reconnects += 1
         self._router.reset()
         _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, _when(delay))
         self._enter(ConnectionState.RECONNECTING)
         self._sleep(delay)
-        return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
+
+    def _can_do_without(self, refusal: SubscriptionError) -> bool:
+        """The exchange has refused the list: find out whose fault it is, and take that one out.
+        False when nothing would be left.
+        """
+        if len(self.wishes.channels) == 1:
+            return False
+        self._refusal = refusal
+        culprit = self._trial.refused(time.monotonic())
+        if culprit is not None:
+            self.on_culprit(culprit)
+        return True
 
     def _connect(self, attempts_before: int) -> BulkWebSocket:
         retrier = retrying(
@@ -286,6 +335,7 @@ class Connection:
         return open_websocket(
             self.url,
             timeout=self._config.connect_timeout,
+            authorize=self._authorize,
             ssl_context=self._config.ssl_context,
             max_message_size=self._config.max_message_size,
             on_created=on_created,
@@ -335,7 +385,36 @@ class Connection:
             if state not in _LOGGED_WITH_CAUSE:
                 _log.info("%s: %s", self._log_name, state.value)
 
-    def _on_messages(self, messages: Sequence[Message]) -> None:
+    # What the session tells.
+
+    def on_culprit(self, channel: AnyChannel) -> None:
+        """See :class:`~upbit_stream.connection.session.SessionObserver`."""
+        refusal = self._refusal
+        assert refusal is not None
+        demand = channel.demand
+        told = SubscriptionError(
+            f"{demand.describe()}: {refusal}; this subscription was taken out, the others go on",
+            name=refusal.name,
+        )
+        told.__cause__ = refusal.__cause__
+        self._observer.channel_refused(channel, told)
+        _log.warning("%s: %s", self._log_name, told)
+
+    def on_difference(self, rows: Sequence[Any]) -> None:
+        """See :class:`~upbit_stream.connection.session.SessionObserver`."""
+        told = SubscriptionError(
+            f"the exchange had another list of subscriptions than was asked for ({len(rows)} "
+            "types); it was asked for again"
+        )
+        _log.warning("%s: %s", self._log_name, told)
+        self._observer.connection_error(told)
+
+    def on_silence(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
+        """See :class:`~upbit_stream.connection.session.SessionObserver`."""
+        self._observer.codes_silent(channel, codes)
+
+    def on_messages(self, messages: Sequence[Message]) -> None:
+        """See :class:`~upbit_stream.connection.session.SessionObserver`."""
         for message in messages:
             if isinstance(message, ServerError):
                 raise ServerRefused(message)

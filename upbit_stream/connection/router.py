@@ -8,17 +8,14 @@ snapshot once, then realtime, and no one else's snapshots.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
-
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.errors import DecodingError
-from upbit_stream.events import Event, Orderbook, Trade
+from upbit_stream.events import Announcement, Event, MyAsset, Trade
 from upbit_stream.protocol.decoding import Message, Undecodable
-from upbit_stream.protocol.requests import FULL_DEPTH, Demand
 
 __all__ = ["AnyChannel", "Router"]
 
@@ -29,9 +26,14 @@ else:
 
 _Sink: TypeAlias = Callable[[Any], None]
 
+_WITHOUT_CODE = (MyAsset, Announcement)
+
 # Seconds after its request in which a code's snapshot should have come (measured: 0.35); after
 # it, a newcomer is given realtime without one.
 _SNAPSHOT_PATIENCE = 3.0
+
+# Seconds after it in which nothing at all has come of a code that the exchange does not know.
+_SILENCE = 10.0
 
 
 @dataclass
@@ -50,7 +52,7 @@ class _Outlet:
     def __init__(self, channel: AnyChannel) -> None:
         self.channel = channel
         self.batch: list[Any] = []
-        self.sink = _sink(channel.demand, self.batch.append)
+        self.sink = channel.demand.sieve(self.batch.append)
         self.newcomers: dict[str, _Newcomer] = {}
         #: Codes that are new on the wire. They get the snapshot if it tells them something, and
         #: nothing is held back for it: every event since the request is theirs. With each the
@@ -58,25 +60,60 @@ class _Outlet:
         self.starting: dict[str, int] = {}
         #: Codes that have joined before, so that a changed list does not start them again.
         self.joined: set[str] = set()
+        #: Codes whose snapshot was asked for, with that time (of ``time.time_ns()``), and from
+        #: which moment on their silence is to be told.
+        self.asked: dict[str, tuple[int, float]] = {}
 
 
 class _Route:
     """What happens to the events of one type and code."""
 
-    __slots__ = ("live", "outlets")
+    __slots__ = ("live", "outlets", "snapshots")
 
     def __init__(self) -> None:
         #: Where realtime events go at once. Usually the ``append`` of one batch.
         self.live: tuple[_Sink, ...] = ()
         self.outlets: list[_Outlet] = []
+        #: Whether this type has snapshots, which are not for everyone.
+        self.snapshots = False
 
-    def connect(self, code: str) -> None:
+    def connect(self, code: str | None) -> None:
         """Lead realtime to those who want it; to newcomers it is held back."""
         self.live = tuple(
             outlet.newcomers[code].held.append if code in outlet.newcomers else outlet.sink
             for outlet in self.outlets
             if outlet.channel.demand.realtime
         )
+        self.snapshots = any(outlet.channel.demand.has_snapshots for outlet in self.outlets)
+
+
+class _Routes(dict[str | None, _Route]):
+    """The routes of a type by code. Some types have no codes, or are wanted for every code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Who wants the events of all codes, also of those without a route of their own.
+        self.general: _Route | None = None
+
+    def add(self, outlet: _Outlet) -> None:
+        if outlet.channel.demand.every_code:
+            self.general = self.general or _Route()
+            self.general.outlets.append(outlet)
+        for code in outlet.channel.demand.codes:
+            self.setdefault(code, _Route()).outlets.append(outlet)
+
+    def connect(self) -> None:
+        for code, route in self.items():
+            if self.general is not None:
+                route.outlets += self.general.outlets
+            route.connect(code)
+        if self.general is not None:
+            self.general.connect(None)
+
+    def __missing__(self, code: str | None) -> _Route:
+        if self.general is None:
+            raise KeyError(code)
+        return self.general
 
 
 class Router:
@@ -85,7 +122,7 @@ class Router:
     def __init__(self, when_room: Callable[[], None]) -> None:
         self._when_room = when_room
         self._outlets: dict[AnyChannel, _Outlet] = {}
-        self._routes: dict[str, dict[str, _Route]] = {}
+        self._routes: dict[str, _Routes] = {}
 
     # Changes of what is wanted.
 
@@ -104,6 +141,7 @@ class Router:
             for gone in outlet.joined - codes:
                 outlet.newcomers.pop(gone, None)
                 outlet.starting.pop(gone, None)
+                outlet.asked.pop(gone, None)
             if channel.demand.snapshot:
                 for code in codes - outlet.joined:
                     wanting = True
@@ -120,16 +158,31 @@ class Router:
         for outlet in self._outlets.values():
             for code in list(outlet.newcomers):
                 self._begin_without_snapshot(outlet, code)
+            outlet.asked.clear()
             if outlet.channel.demand.snapshot:
                 outlet.starting = dict.fromkeys(outlet.joined, 0)
         self._rebuild()
 
+    def expect_again(self, listed: set[tuple[str, str]]) -> None:
+        """The exchange had lost all but the ``listed`` (type, code): the snapshots of what it lost
+        are for those who were cut off.
+        """
+        for outlet in self._outlets.values():
+            demand = outlet.channel.demand
+            if demand.snapshot:
+                lost = [code for code in outlet.joined if (demand.type, code) not in listed]
+                for code in set(lost) - outlet.newcomers.keys():
+                    outlet.starting.setdefault(code, 0)
+
     def requested(self) -> None:
         """The request that brings the snapshots has been sent: do not wait for ever."""
-        patience = time.monotonic() + _SNAPSHOT_PATIENCE
+        now = time.monotonic()
+        asked = time.time_ns(), now + _SILENCE
         for outlet in self._outlets.values():
             for newcomer in outlet.newcomers.values():
-                newcomer.until = min(newcomer.until, patience)
+                newcomer.until = min(newcomer.until, now + _SNAPSHOT_PATIENCE)
+            for code in (*outlet.newcomers, *outlet.starting):
+                outlet.asked.setdefault(code, asked)
 
     def lose_patience(self) -> None:
         """Give realtime to the newcomers whose snapshot did not come: what was held back is in
@@ -144,6 +197,24 @@ class Router:
         if changed:
             self._rebuild()
 
+    def find_silent(self) -> list[tuple[AnyChannel, tuple[str, ...]]]:
+        """The codes of which nothing has come since their snapshot was asked for, a while ago;
+        each is told once. Called now and then.
+        """
+        now = time.monotonic()
+        found = []
+        for channel, outlet in self._outlets.items():
+            silent = []
+            for code in [code for code, (_, until) in outlet.asked.items() if until <= now]:
+                asked_at, _ = outlet.asked.pop(code)
+                newest = channel.latest_of(code)
+                unanswered = code in outlet.starting or code in outlet.newcomers
+                if unanswered and (newest is None or newest.received_at < asked_at):
+                    silent.append(code)
+            if silent:
+                found.append((channel, tuple(silent)))
+        return found
+
     def _begin_without_snapshot(self, outlet: _Outlet, code: str) -> None:
         for event in outlet.newcomers.pop(code).held:
             outlet.sink(event)
@@ -151,15 +222,11 @@ class Router:
         outlet.starting[code] = 0
 
     def _rebuild(self) -> None:
-        routes: dict[str, dict[str, _Route]] = {}
+        routes: dict[str, _Routes] = {}
         for outlet in self._outlets.values():
-            demand = outlet.channel.demand
-            of_type = routes.setdefault(demand.type, {})
-            for code in demand.codes:
-                of_type.setdefault(code, _Route()).outlets.append(outlet)
+            routes.setdefault(outlet.channel.demand.type, _Routes()).add(outlet)
         for of_type in routes.values():
-            for code, route in of_type.items():
-                route.connect(code)
+            of_type.connect()
         self._routes = routes
 
     # The path of the events.
@@ -176,11 +243,13 @@ class Router:
             except (KeyError, AttributeError):
                 if not isinstance(event, Event):
                     messages.append(event)
-                elif event.type is None or event.code is None:
+                elif event.type is None or (
+                    event.code is None and not isinstance(event, _WITHOUT_CODE)
+                ):
                     messages.append(Undecodable(DecodingError(f"nobody can be meant by {event!r}")))
                 # Else a late one of a list that was replaced.
                 continue
-            if event.stream_type == "SNAPSHOT":
+            if event.stream_type == "SNAPSHOT" and route.snapshots:
                 self._snapshot(route, event)
             else:
                 for sink in route.live:
@@ -193,10 +262,10 @@ class Router:
         joined = False
         for outlet in route.outlets:
             demand = outlet.channel.demand
-            if not _concerns(demand, event):
+            if not demand.concerns(event):
                 continue
             if code in outlet.newcomers:
-                if isinstance(event, Orderbook) and len(event.orderbook_units or ()) < demand.depth:
+                if not demand.is_complete(event):
                     continue  # that of an older request, for someone who wants fewer rows
                 newcomer = outlet.newcomers.pop(code)
                 joined = True
@@ -252,36 +321,9 @@ class Router:
             channel.tell_drops()
 
 
-def _sink(demand: Demand, append: _Sink) -> _Sink:
-    """Where a channel's events go: straight into its batch, unless an order book is shared with
-    someone who wants more rows, or the same code comes in several levels.
-    """
-    if demand.type != "orderbook":
-        return append
-    depth = demand.depth
-
-    def fitting(book: Orderbook) -> None:
-        if not _concerns(demand, book):
-            return
-        units = book.orderbook_units
-        if depth < FULL_DEPTH and units is not None and len(units) > depth:
-            book = msgspec.structs.replace(book, orderbook_units=units[:depth])
-        append(book)
-
-    return fitting
-
-
-def _wire_key(outlet: _Outlet, code: str) -> tuple[str, float, str]:
+def _wire_key(outlet: _Outlet, code: str) -> tuple[str, Hashable, str]:
     demand = outlet.channel.demand
-    return demand.type, demand.level, code
-
-
-def _concerns(demand: Demand, event: Event) -> bool:
-    """Whether an event of a demanded code is the demanded one: books come in several levels."""
-    if not isinstance(event, Orderbook) or event.level is None:
-        return True
-    # As floats: a Decimal 0.1 is not the float 0.1.
-    return float(event.level) == demand.level
+    return demand.type, demand.group, code
 
 
 def _follows(event: Event, snapshot: Event) -> bool:

@@ -33,6 +33,16 @@ class RequestSchedule:
         self._first_change = float("inf")
         self._due_at = float("inf")
 
+    @property
+    def asked(self) -> tuple[TypeRequest, ...]:
+        """The connection's list, as it was asked for last."""
+        return self._asked
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that is wanted was asked for."""
+        return self._due_at == float("inf")
+
     def want(self, requests: tuple[TypeRequest, ...], *, again: bool, now: float) -> None:
         """Have ``requests`` as the connection's list; ``again``: ask even if it is that already
         (a newcomer needs its snapshot).

@@ -6,19 +6,35 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import PongOverdue
+from upbit_stream.connection.inquiries import Inquirer, Inquiry
 from upbit_stream.connection.keepalive import KeepAlive
 from upbit_stream.connection.limiter import RateLimiter
-from upbit_stream.connection.router import Router
+from upbit_stream.connection.router import AnyChannel, Router
 from upbit_stream.connection.schedule import RequestSchedule
+from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
-from upbit_stream.protocol.decoding import Decoder, Message, Undecodable
+from upbit_stream.protocol.decoding import (
+    Decoder,
+    Message,
+    SubscriptionList,
+    Undecodable,
+    UnknownType,
+)
+from upbit_stream.protocol.demands import union
+from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.protocol.limits import REQUESTS
-from upbit_stream.protocol.requests import union, write_request
+from upbit_stream.protocol.requests import (
+    TypeRequest,
+    listed_codes,
+    same_list,
+    write_list_request,
+    write_request,
+)
 from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 
@@ -38,40 +54,64 @@ class Traffic:
     messages: int = 0
     bytes: int = 0
     undecodable: int = 0
+    unknown: int = 0
     #: Milliseconds; None before the first pong.
     ping_latency: float | None = None
 
 
-class Session:
-    """One open socket, from the upgrade to its end.
+class SessionObserver(Protocol):
+    """Who is told, on the I/O thread. What it raises ends the session."""
 
-    ``on_messages`` is given what is no event; what it raises ends the session.
-    """
+    def on_messages(self, messages: Sequence[Message]) -> None:
+        """What came and is no event."""
+
+    def on_culprit(self, channel: AnyChannel) -> None:
+        """The exchange refuses what this channel wants."""
+
+    def on_difference(self, rows: Sequence[Any]) -> None:
+        """The exchange's list is another one than was asked for; it is asked for again."""
+
+    def on_silence(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
+        """Nothing has come of these codes."""
+
+
+class Session:
+    """One open socket, from the upgrade to its end."""
 
     def __init__(
         self,
         websocket: BulkWebSocket,
         *,
+        endpoint: Endpoint,
         config: StreamConfig,
         waker: Waker,
         wishes: Wishes,
         router: Router,
+        trial: Trial,
         traffic: Traffic,
-        on_messages: Callable[[Sequence[Message]], None],
+        observer: SessionObserver,
     ) -> None:
         now = time.monotonic()
         self._websocket = websocket
         self._waker = waker
         self._wishes = wishes
         self._router = router
+        self._trial = trial
         self._traffic = traffic
-        self._on_messages = on_messages
+        self._observer = observer
         self._wire_format = WireFormat(config.wire_format)
-        self._decode_all = Decoder(self._wire_format, config.numbers).decode_all
+        self._decode_all = Decoder(self._wire_format, config.numbers, endpoint).decode_all
         self._keepalive = KeepAlive(config.ping_interval, config.ping_timeout, now)
         self._ping_timeout = config.ping_timeout
-        self._schedule = RequestSchedule(RateLimiter(REQUESTS))
+        limiter = RateLimiter(REQUESTS)
+        self._schedule = RequestSchedule(limiter)
+        self._inquirer = Inquirer(limiter)
+        # In a search for a culprit: whose answer tells that the list was taken.
+        self._receipt: Inquiry | None = None
+        # What the list was when a question for it was sent, by the question's ticket.
+        self._inquired: dict[str | None, tuple[TypeRequest, ...]] = {}
         self._version = -1
+        self._channels: tuple[AnyChannel, ...] = ()
         self._housekeeping_at = now + _HOUSEKEEPING
         # Some channel has no room (policy "block"): nothing is read until it has.
         self._held_up = False
@@ -81,8 +121,8 @@ class Session:
         """Serve until the wishes say that the connection is to be closed.
 
         Raises what ended the socket otherwise: :class:`~upbit_stream.transport.ConnectionClosed`,
-        :class:`~upbit_stream.connection.causes.PongOverdue`, ``OSError``, or what
-        ``on_messages`` raised.
+        :class:`~upbit_stream.connection.causes.PongOverdue`, ``OSError``, or what the observer
+        raised.
         """
         self._waker.watch(self._websocket.sock)
         try:
@@ -92,6 +132,7 @@ class Session:
                     self._adopt()
                 now = time.monotonic()
                 self._ask(now)
+                self._inquire(now)
                 self._ping(now)
                 self._keep_house(now)
                 readable = self._waker.wait(self._patience(now)) or self._websocket.pending
@@ -110,6 +151,8 @@ class Session:
         if self._websocket.pending and not self._held_up:
             return 0.0
         due = min(self._schedule.due_in(now), self._housekeeping_at - now)
+        if self._schedule.idle:
+            due = min(due, self._inquirer.due_in(now))
         if self._send_failure is not None:
             due = min(due, _LAST_WORDS)
         return min(due, self._keepalive.due_in(now))
@@ -117,9 +160,14 @@ class Session:
     def _adopt(self) -> None:
         """Take over what is wanted now."""
         self._version, channels = self._wishes.fetch()
-        again = self._router.update(channels)
-        requests = union(channel.demand for channel in channels)
-        self._schedule.want(requests, again=again, now=time.monotonic())
+        now = time.monotonic()
+        self._channels = self._trial.admit(channels)
+        again = self._router.update(self._channels)
+        self._schedule.want(
+            union(channel.demand for channel in self._channels), again=again, now=now
+        )
+        for inquiry in self._wishes.inquiries:
+            self._inquirer.want(inquiry, now)
 
     def _ask(self, now: float) -> None:
         requests = self._schedule.take(now)
@@ -128,6 +176,37 @@ class Session:
             text = write_request(requests, ticket=ticket, wire_format=self._wire_format)
             self._send(self._websocket.send_text, text)
             self._router.requested()
+            self._trial.asked(self._channels, now)
+            self._receipt = None
+            if self._trial.searching:
+                self._receipt = Inquiry()
+                self._inquirer.want(self._receipt, now)
+
+    def _inquire(self, now: float) -> None:
+        # Only when everything was asked for, so that the answer tells of what is wanted now.
+        if self._schedule.idle and (ticket := self._inquirer.take(now)) is not None:
+            text = write_list_request(ticket=ticket, wire_format=self._wire_format)
+            self._inquired[ticket] = self._schedule.asked
+            self._send(self._websocket.send_text, text)
+
+    def _listed(self, answer: SubscriptionList) -> None:
+        asked = self._inquired.pop(answer.ticket, None)
+        if asked is None:
+            return
+        now = time.monotonic()
+        if self._receipt in self._inquirer.answered(answer.ticket, answer.result):
+            self._settle(self._trial.accepted())
+        elif asked is self._schedule.asked and not same_list(asked, answer.result):
+            self._observer.on_difference(answer.result)
+            self._router.expect_again(listed_codes(answer.result))
+            self._schedule.want(asked, again=True, now=now)
+
+    def _settle(self, culprit: AnyChannel | None) -> None:
+        """The list that was tried was taken."""
+        self._receipt = None
+        if culprit is not None:
+            self._observer.on_culprit(culprit)
+        self._version = -1  # what is to be asked for now is another matter
 
     def _ping(self, now: float) -> None:
         if self._held_up:
@@ -164,7 +243,11 @@ class Session:
         self._deliver()
         if messages:
             self._traffic.undecodable += sum(isinstance(one, Undecodable) for one in messages)
-            self._on_messages(messages)
+            self._traffic.unknown += sum(isinstance(one, UnknownType) for one in messages)
+            self._observer.on_messages(messages)
+            for message in messages:
+                if isinstance(message, SubscriptionList):
+                    self._listed(message)
 
     def _deliver(self) -> None:
         if not self._router.hand_over():
@@ -183,3 +266,7 @@ class Session:
             self._router.lose_patience()
             self._deliver()
             self._router.tell_drops()
+            for channel, codes in self._router.find_silent():
+                self._observer.on_silence(channel, codes)
+            if self._trial.overdue(now):
+                self._settle(self._trial.accepted())

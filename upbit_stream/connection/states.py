@@ -42,6 +42,8 @@ class ConnectionInfo:
     bytes: int
     #: Frames that could not be decoded.
     undecodable: int
+    #: Messages of types that this version does not know.
+    unknown: int
     #: Since when the present socket is open (aware, UTC); None while there is none.
     connected_since: datetime | None
 

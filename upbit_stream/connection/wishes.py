@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from upbit_stream.connection.inquiries import Inquiry
 from upbit_stream.connection.router import AnyChannel
 from upbit_stream.errors import UpbitStreamError
 
@@ -20,10 +21,12 @@ class Wishes:
 
     def __init__(self, when_changed: Callable[[], None]) -> None:
         self._when_changed = when_changed
-        # Guards _channels, version and _error.
+        # Guards all but `closing`.
         self._lock = threading.Lock()
         self._channels: tuple[AnyChannel, ...] = ()
+        self._inquiries: tuple[Inquiry, ...] = ()
         self._error: UpbitStreamError | None = None
+        self._ended = False
         self.version = 0
         #: Set once, by anyone: the connection is to be closed.
         self.closing = False
@@ -56,6 +59,32 @@ class Wishes:
         with self._lock:
             self.version += 1
         self._when_changed()
+
+    def inquire(self, inquiry: Inquiry) -> None:
+        """Have the exchange asked for its list; answered with None when nobody is there to ask."""
+        with self._lock:
+            ended = self._ended
+            if not ended:
+                self._inquiries = (*(one for one in self._inquiries if not one.done), inquiry)
+                self.version += 1
+        if ended:
+            inquiry.answer(None)
+        else:
+            self._when_changed()
+
+    @property
+    def inquiries(self) -> tuple[Inquiry, ...]:
+        """The questions at this moment, the answered ones perhaps among them."""
+        return self._inquiries
+
+    def end(self) -> None:
+        """Nobody serves these wishes any more: answer the open questions."""
+        with self._lock:
+            self._ended = True
+            inquiries, self._inquiries = self._inquiries, ()
+        for inquiry in inquiries:
+            if not inquiry.done:
+                inquiry.answer(None)
 
     def fetch(self) -> tuple[int, tuple[AnyChannel, ...]]:
         """The version with the channels that belong to it."""

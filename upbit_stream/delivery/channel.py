@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from upbit_stream.config import OverflowPolicy
@@ -21,7 +20,7 @@ from upbit_stream.errors import (
     UpbitStreamError,
 )
 from upbit_stream.events import Event
-from upbit_stream.protocol.requests import Demand
+from upbit_stream.protocol.demands import Demand
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["Channel", "SubscriptionStats"]
@@ -38,8 +37,6 @@ _CHUNK = 128
 _LOOK_AROUND = 0.5
 # Seconds between two tellings of drops, and between two logged tracebacks of a failing callback.
 _TELL_EVERY = 1.0
-
-_code_of = attrgetter("code")
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class Channel(Generic[E]):
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._demand = demand
-        self._queue: Queue[E] = make_queue(overflow, queue_size)
+        self._queue: Queue[E] = make_queue(overflow, queue_size, demand.conflation_key)
         self._drops = DropTally()
         self._drops_told_at = 0.0
         self._callbacks: tuple[Callable[[E], object], ...] = ()
@@ -89,8 +86,11 @@ class Channel(Generic[E]):
         self._room_wanted: Callable[[], None] | None = None
         self._received = 0
         self._delivered = 0
+        # Codes that did not answer, with the time (of time.time_ns()) at which that was noticed.
+        self._silent_since: dict[str, int] = {}
         # Written by the I/O thread alone; readers take a copy of the dict, which is atomic.
         self._latest: dict[str, E] = {}
+        self._latest_key = demand.latest_key  # never changes
         # Written by the dispatch thread alone.
         self._errors = 0
         self._silenced = 0
@@ -107,7 +107,7 @@ class Channel(Generic[E]):
         and ``when_room`` is called once there is some.
         """
         # Before the queue, so that a callback never sees a `latest` older than its own event.
-        self._latest.update(zip(map(_code_of, events), events, strict=True))
+        self._latest.update(zip(map(self._latest_key, events), events, strict=True))
         with self._lock:
             if self._ended:
                 return ()
@@ -160,10 +160,10 @@ class Channel(Generic[E]):
         """What this channel wants from the wire."""
         return self._demand
 
-    def change_codes(self, codes: tuple[str, ...]) -> None:
-        """Want these codes from now on."""
+    def change(self, demand: Demand) -> None:
+        """Want this from now on: the same with other codes."""
         with self._lock:
-            self._demand = replace(self._demand, codes=codes)
+            self._demand = demand
 
     def start(self) -> None:
         """Let callbacks be called: the ones that are registered and the ones to come."""
@@ -255,6 +255,36 @@ class Channel(Generic[E]):
         """The newest event of each code, as a copy."""
         return self._latest.copy()
 
+    def latest_of(self, code: str) -> E | None:
+        """The newest event of ``code``."""
+        return self._latest.get(code)
+
+    def report_silent(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """Note that nothing comes of ``codes``; returns those of which that is new."""
+        now = time.time_ns()
+        with self._lock:
+            known = set(self._missing())
+            self._silent_since.update(dict.fromkeys(codes, now))
+        return tuple(code for code in codes if code not in known)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The codes that were found silent, and of which nothing has come since."""
+        with self._lock:
+            return self._missing()
+
+    def _missing(self) -> tuple[str, ...]:
+        def heard(code: str, since: int) -> bool:
+            newest = self._latest.get(code)
+            return newest is not None and newest.received_at >= since
+
+        wanted = set(self._demand.codes)
+        return tuple(
+            code
+            for code, since in self._silent_since.items()
+            if code in wanted and not heard(code, since)
+        )
+
     @property
     def stats(self) -> SubscriptionStats:
         """The counters at this moment."""
@@ -326,10 +356,9 @@ class Channel(Generic[E]):
         if now - self._logged_at >= _TELL_EVERY:
             also = f" ({self._silenced} more were not logged)" if self._silenced else ""
             _log.error(
-                "the callback %s raised for %s %s; the stream goes on%s",
+                "the callback %s raised for %s; the stream goes on%s",
                 _name(callback),
-                event.type,
-                event.code,
+                _title(event),
                 also,
                 exc_info=error,
             )
@@ -337,12 +366,16 @@ class Channel(Generic[E]):
         else:
             self._silenced += 1
         told = CallbackError(
-            f"the callback {_name(callback)} raised for {event.type} {event.code}: {_text(error)}",
+            f"the callback {_name(callback)} raised for {_title(event)}: {_text(error)}",
             callback=callback,
             event=event,
         )
         told.__cause__ = error
         self._notices.post(NoticeKind.ERROR, told)
+
+
+def _title(event: Event) -> str:
+    return event.type if event.code is None else f"{event.type} {event.code}"
 
 
 def _name(callback: Callable[..., Any]) -> str:

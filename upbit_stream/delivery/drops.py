@@ -43,7 +43,8 @@ class DropTally:
         """Count ``events`` as dropped."""
         for event in events:
             self.total += 1
-            self._by_code[event.code] = self._by_code.get(event.code, 0) + 1
+            code = event.code or event.type  # assets and announcements have no code
+            self._by_code[code] = self._by_code.get(code, 0) + 1
             stamp = event.timestamp
             if stamp is not None:
                 self._first = stamp if self._first is None else min(self._first, stamp)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from upbit_stream.config import OverflowPolicy
@@ -37,10 +37,12 @@ class Queue(Protocol[E]):
     def __len__(self) -> int: ...
 
 
-def make_queue(policy: OverflowPolicy, size: int) -> Queue[E]:
-    """A queue of ``size`` events that overflows as ``policy`` says."""
+def make_queue(policy: OverflowPolicy, size: int, key: Callable[[E], Hashable]) -> Queue[E]:
+    """A queue of ``size`` events that overflows as ``policy`` says; of those with the same
+    ``key`` the newest is what matters.
+    """
     if policy is OverflowPolicy.LATEST:
-        return LatestQueue()
+        return LatestQueue(key)
     bounded: dict[OverflowPolicy, type[_BoundedQueue[E]]] = {
         OverflowPolicy.DROP_OLDEST: DropOldestQueue,
         OverflowPolicy.DROP_NEWEST: DropNewestQueue,
@@ -107,10 +109,11 @@ class BlockingQueue(_BoundedQueue[E]):
 
 
 class LatestQueue(Generic[E]):
-    """Keeps the newest event of each code, in the order in which they came."""
+    """Keeps the newest event of each key (usually the code), in the order in which they came."""
 
-    def __init__(self) -> None:
-        self._events: dict[str, E] = {}
+    def __init__(self, key: Callable[[E], Hashable]) -> None:
+        self._key = key
+        self._events: dict[Hashable, E] = {}
 
     def __len__(self) -> int:
         return len(self._events)
@@ -118,15 +121,16 @@ class LatestQueue(Generic[E]):
     def put(self, events: Sequence[E]) -> tuple[Sequence[E], Sequence[E]]:
         dropped = []
         for event in events:
-            older = self._events.pop(event.code, None)
+            key = self._key(event)
+            older = self._events.pop(key, None)
             if older is not None:
                 dropped.append(older)
-            self._events[event.code] = event
+            self._events[key] = event
         return dropped, ()
 
     def extend(self, events: Sequence[E]) -> None:
         self.put(events)
 
     def take(self, limit: int) -> list[E]:
-        codes = list(self._events)[:limit]
-        return [self._events.pop(code) for code in codes]
+        keys = list(self._events)[:limit]
+        return [self._events.pop(key) for key in keys]

@@ -11,12 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 
 from upbit_stream.errors import DecodingError
-from upbit_stream.events import Candle, Event, Orderbook, OrderbookUnit, Ticker, Trade
+from upbit_stream.events import (
+    Announcement,
+    Candle,
+    Event,
+    Indicator,
+    IndicatorSignal,
+    MyAsset,
+    MyOrder,
+    Orderbook,
+    Record,
+    Ticker,
+    Trade,
+)
+from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.protocol.variants import wire_variant
 from upbit_stream.protocol.wire_format import WireFormat
 
@@ -40,6 +53,19 @@ EVENT_CLASSES: Mapping[str, type[Event]] = {
     "trade": Trade,
     "orderbook": Orderbook,
     "candle": Candle,
+    "myOrder": MyOrder,
+    "myAsset": MyAsset,
+    "announcement": Announcement,
+    "indicator": Indicator,
+    "indicator_signal": IndicatorSignal,
+}
+
+# What the fast path knows on each endpoint: types whose third letters differ. (Signals are rare,
+# and take the slow path.)
+_FAST = {
+    Endpoint.PUBLIC: ("ticker", "trade", "orderbook", "candle"),
+    Endpoint.PRIVATE: ("myOrder", "myAsset", "announcement"),
+    Endpoint.INFO: ("indicator",),
 }
 
 # The old frames of 2018 name no type; these fields give it away.
@@ -104,18 +130,19 @@ class Decoder:
         self,
         wire_format: WireFormat = WireFormat.SIMPLE,
         numbers: Literal["float", "decimal"] = "float",
+        endpoint: Endpoint = Endpoint.PUBLIC,
     ) -> None:
         self._decimals = numbers == "decimal"
         self._generic = msgspec.json.Decoder(float_hook=Decimal if self._decimals else None)
         # '{"type":"trade"' or '{"ty":"trade"', in a list one byte later: the third letter of
-        # the type is a different one for each of them.
+        # the type is a different one for each that comes from this endpoint.
         start = len('{"ty":"' if wire_format.short_keys else '{"type":"')
         self._telling = start + 2 + wire_format.is_list
         self._fast: dict[int, Callable[[Payload], Any]] = {
             ord(name[2]): msgspec.json.Decoder(
-                wire_variant(cls, wire_format.short_keys, self._decimals)
+                wire_variant(EVENT_CLASSES[name], wire_format.short_keys, self._decimals)
             ).decode
-            for name, cls in EVENT_CLASSES.items()
+            for name in _FAST[endpoint]
         }
         #: All payloads of a batch as events and messages, in their order. Never raises.
         self.decode_all = self._decode_lists if wire_format.is_list else self._decode_objects
@@ -187,28 +214,41 @@ class Decoder:
 
     def _fit(self, field: msgspec.structs.FieldInfo, value: Any) -> Any:
         kinds = set(get_args(field.type)) or {field.type}
+        part, many = _nested(kinds)
         try:
-            if float in kinds and not isinstance(value, bool):
+            if part is not None:
+                if many and isinstance(value, list):
+                    return tuple(self._build(part, one) for one in value)
+                if not many and isinstance(value, dict):
+                    return self._build(part, value)
+            elif float in kinds and not isinstance(value, bool):
                 return Decimal(value) if self._decimals else float(value)
-            if int in kinds and not isinstance(value, bool):
+            elif int in kinds and not isinstance(value, bool):
                 exact = Decimal(value)
                 if exact.adjusted() < _INTEGER_DIGITS and exact == exact.to_integral_value():
                     return int(exact)
-            if bool in kinds and isinstance(value, bool):
-                return value
-            if tuple[OrderbookUnit, ...] in kinds and isinstance(value, list):
-                return tuple(self._build(OrderbookUnit, unit) for unit in value)
-            if dict[str, int] in kinds and isinstance(value, dict):
-                return value
-            # What is left are strings; those with a set of known values let others through.
-            if isinstance(value, str) and kinds.isdisjoint(_NOT_TEXT):
+            elif bool in kinds:
+                if isinstance(value, bool):
+                    return value
+            elif dict[str, int] in kinds:
+                if isinstance(value, dict):
+                    return value
+            elif isinstance(value, str):
+                # Those with a set of known values let others through.
                 return value
         except (ValueError, TypeError, AttributeError, OverflowError, InvalidOperation):
             pass
         raise DecodingError(f"{field.name}={value!r} is not what that field holds")
 
 
-_NOT_TEXT = {float, int, bool, tuple[OrderbookUnit, ...], dict[str, int]}
+def _nested(kinds: set[Any]) -> tuple[type[Record] | None, bool]:
+    """The class of what is inside a field of these kinds, and whether there are many of it."""
+    for kind in kinds:
+        many = get_origin(kind) is tuple
+        inner = get_args(kind)[0] if many else kind
+        if isinstance(inner, type) and issubclass(inner, Record):
+            return inner, many
+    return None, False
 
 
 def _guess_type(item: dict[str, Any]) -> str | None:
@@ -224,7 +264,7 @@ def _guess_type(item: dict[str, Any]) -> str | None:
 
 
 def _subscription_list(item: dict[str, Any]) -> SubscriptionList:
-    long = {"ty": "type", "cds": "codes", "lv": "level"}
+    long = {"ty": "type", "cds": "codes", "lv": "level", "tf": "timeframe"}
     rows = item.get("result", item.get("rslt")) or []
     ticket = item.get("ticket", item.get("tckt"))
     result = tuple(

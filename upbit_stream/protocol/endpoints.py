@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit, urlunsplit
 
+from upbit_stream.errors import SubscriptionError
+
 __all__ = ["REGIONS", "Endpoint", "Region", "endpoint_url", "find_region", "rest_url_beside"]
 
 
@@ -15,6 +17,15 @@ class Endpoint(str, Enum):
     PUBLIC = "public"
     PRIVATE = "private"
     INFO = "info"
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether its handshake wants a token."""
+        return self is not Endpoint.PUBLIC
+
+
+# Streams that only Upbit Korea has.
+_KOREAN = frozenset({"announcement", "indicator", "indicator_signal"})
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,13 @@ class Region:
     def rest_url(self) -> str:
         """Base of the REST interface."""
         return f"https://{self.host}/v1"
+
+    def check(self, type_: str) -> None:
+        """:class:`SubscriptionError` if this region has no stream of that type."""
+        if type_ in _KOREAN and self.name != "kr":
+            raise SubscriptionError(
+                f'{type_} exists in Korea only (region="kr"), not in {self.name!r}'
+            )
 
 
 REGIONS = {

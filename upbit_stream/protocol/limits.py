@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["CONNECTS", "REQUESTS", "RateLimit", "stated_wait"]
+__all__ = ["CONNECTS", "INDICATOR_COMBINATIONS", "REQUESTS", "RateLimit", "stated_wait"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ CONNECTS = (RateLimit(5, 1.0),)
 
 #: Requests of any kind, on one connection.
 REQUESTS = (RateLimit(5, 1.0), RateLimit(100, 60.0))
+
+#: Codes × indicators, summed over the objects of one request to the info endpoint.
+INDICATOR_COMBINATIONS = 100
 
 
 # "3 minutes", "120 seconds", "30초": a ban that grows may well be told in larger units.

@@ -6,12 +6,13 @@ Where a method takes ``connection`` it is a number out of ``Simulator.connection
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from upbit_stream.simulator.frames import BINARY, TEXT, frame
 from upbit_stream.simulator.garbage import GARBAGE
 from upbit_stream.simulator.handshake import HttpFaults, Planned
+from upbit_stream.simulator.requests import Refusal
 from upbit_stream.simulator.server import Server
 from upbit_stream.simulator.session import Session
 
@@ -138,6 +139,30 @@ class Faults:
     ) -> None:
         """Answer the next ``count`` upgrades with this HTTP status."""
         self._plan(self._server.doorman.faults, Planned(status, headers or {}, body), count)
+
+    # Requests.
+
+    def refuse_requests(
+        self,
+        codes: Iterable[str] = (),
+        type: str | None = None,
+        *,
+        name: str = "INVALID_PARAM",
+        message: str | None = None,
+    ) -> None:
+        """Answer every request that names one of ``codes`` (or that type; with both, one of the
+        codes in that type) with this error, and close: a bad one among the good ones.
+        """
+        refusal = Refusal(frozenset(codes), type, name, message)
+        self._server.call(self._server.refusals.append, refusal)
+
+    def allow_requests(self) -> None:
+        """Take back every :meth:`refuse_requests`."""
+        self._server.call(self._server.refusals.clear)
+
+    def forget_subscription(self, type: str, code: str, connection: Where = None) -> int:
+        """Lose a code of a type, as if it had not been asked for: neither sent nor listed."""
+        return self._each(connection, lambda session: session.forget(type, code))
 
     # REST.
 

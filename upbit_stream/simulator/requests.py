@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from upbit_stream.protocol.endpoints import Endpoint
@@ -12,7 +12,7 @@ from upbit_stream.simulator.digits import to_units
 from upbit_stream.simulator.history import UNITS
 from upbit_stream.simulator.indicators import TIMEFRAMES, check_indicator
 
-__all__ = ["CATEGORIES", "Item", "Refused", "Request", "read_request"]
+__all__ = ["CATEGORIES", "Item", "Refusal", "Refused", "Request", "read_request"]
 
 CATEGORIES = frozenset(
     (
@@ -76,6 +76,12 @@ class Item:
             return [(code, 0) for code in self.codes]
         return [_split(code) for code in self.codes]
 
+    def without(self, code: str) -> Item:
+        """The item less one market."""
+        return replace(
+            self, codes=tuple(one for one in self.codes if one.partition(".")[0] != code)
+        )
+
     def listed(self) -> dict[str, Any]:
         """As LIST_SUBSCRIPTIONS shows it."""
         entry: dict[str, Any] = {"type": self.type}
@@ -90,6 +96,22 @@ class Item:
         if self.categories:
             entry["categories"] = sorted(self.categories)
         return entry
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What is refused on demand: these codes, or a type; with both, the codes of the type."""
+
+    codes: frozenset[str]
+    type: str | None
+    name: str
+    message: str | None
+
+    def is_about(self, item: Item) -> bool:
+        """Whether an item makes a request a bad one."""
+        if self.type is not None and item.type != self.type:
+            return False
+        return not self.codes or any(code.partition(".")[0] in self.codes for code in item.codes)
 
 
 @dataclass(frozen=True)

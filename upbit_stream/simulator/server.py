@@ -105,6 +105,8 @@ class Server:
         self._context = SessionContext(
             self.feed, self.private, journal, setup.timing, setup.limits, chance, setup.replay
         )
+        #: What requests are refused for, on demand.
+        self.refusals = self._context.refusals
         # By number; owned by the loop's thread, as is all that follows.
         self.connections: dict[int, Connection] = {}
         self.sessions: dict[int, Session] = {}

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from upbit_stream.simulator.keys import dump, shorten
 from upbit_stream.simulator.pipe import Pipe
 from upbit_stream.simulator.private import PrivateFeed
 from upbit_stream.simulator.replay import Recorded, Replay
-from upbit_stream.simulator.requests import Item, Refused, Request, read_request
+from upbit_stream.simulator.requests import Item, Refusal, Refused, Request, read_request
 from upbit_stream.simulator.settings import Limits, Timing
 
 __all__ = ["Session", "SessionContext"]
@@ -52,6 +52,8 @@ class SessionContext:
     limits: Limits
     chance: random.Random
     replay: Replay | None
+    #: What the exchange will not have, though it looks as it should.
+    refusals: list[Refusal] = field(default_factory=list)
 
 
 class Session:
@@ -144,6 +146,10 @@ class Session:
         except Refused as refusal:
             self.refuse(refusal)
             return
+        for planned in self._context.refusals:
+            if any(planned.is_about(item) for item in request.items):
+                self.refuse(Refused(planned.name, planned.message))
+                return
         if request.items:
             self._replace_list(request)
         if request.lists:
@@ -215,6 +221,14 @@ class Session:
             if self._context.replay is None or (item.type, code) not in self._context.replay:
                 streams.append((item.type, code, Variant(self.wire_format, units, item.level)))
         return streams
+
+    def forget(self, kind: str, code: str) -> None:
+        """Lose one code of a type, as if it had never been asked for."""
+        for stream in [one for one in self._streams if one[:2] == (kind, code)]:
+            self._context.feed.remove(self, *stream)
+            del self._streams[stream]
+        without = [item.without(code) if item.type == kind else item for item in self.items]
+        self.items = tuple(item for item in without if item.codes or item.type != kind)
 
     def _send_late(self, gone: list[_Stream]) -> None:
         # Of the old list: states at once, trades when (and if) they are made, because a trade

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import websocket
 
+from upbit_stream.transport.upgrade import SEALED
 from upbit_stream.transport.websocket import (
     DEFAULT_MAX_MESSAGE_SIZE,
     DEFAULT_SEND_TIMEOUT,
@@ -21,6 +22,7 @@ def open_websocket(
     *,
     timeout: float = DEFAULT_TIMEOUT,
     headers: Mapping[str, str] | None = None,
+    authorize: Callable[[], str] | None = None,
     ssl_context: ssl.SSLContext | None = None,
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
     send_timeout: float = DEFAULT_SEND_TIMEOUT,
@@ -31,7 +33,10 @@ def open_websocket(
     `timeout` (seconds) is for TCP, TLS and upgrade together; only a DNS query, a proxy's answer
     and a host with several addresses can make it longer, as each address may use it up.
     `max_message_size` is in bytes, `send_timeout` in seconds. `on_created` gets the object before
-    it connects, so that another thread can `abort()` it. The proxy is that of `https_proxy` or
+    it connects, so that another thread can `abort()` it. `authorize` makes the value of the header
+    `Authorization`, at the moment in which the header is sent, and nothing but the wire ever sees
+    it: not the library, which writes the header that it knows into its trace and its frames' local
+    variables. The proxy is that of `https_proxy` or
     `http_proxy`, unless `no_proxy` names the host.
 
     Certificate and host name are verified against the system's authorities (`SSL_CERT_FILE` and
@@ -47,6 +52,9 @@ def open_websocket(
     tls: dict[str, Any] = {"do_handshake_on_connect": False}
     if url.startswith("wss:"):
         tls["context"] = ssl_context or default_ssl_context()
+    header = [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if authorize is not None:
+        header.append(f"Authorization: {SEALED}")
     return cast(
         BulkWebSocket,
         websocket.create_connection(
@@ -54,13 +62,14 @@ def open_websocket(
             timeout,
             class_=BulkWebSocket,
             sslopt=tls,
-            header=[f"{name}: {value}" for name, value in (headers or {}).items()],
+            header=header,
             suppress_origin=True,  # the exchange allows one handshake in 10 s to those who send it
             enable_multithread=False,
-            # These three are for BulkWebSocket's constructor.
+            # These are for BulkWebSocket's constructor.
             max_message_size=max_message_size,
             send_timeout=send_timeout,
             on_created=on_created,
+            authorize=authorize,
         ),
     )
 

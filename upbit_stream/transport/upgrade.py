@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -14,17 +15,28 @@ from websocket._handshake import SUPPORTED_REDIRECT_STATUSES, handshake, handsha
 LONGEST_BODY: Final = 64 * 1024
 BODY_TIMEOUT: Final = 1.0
 
+# Stands in the header for a value that only the wire is to see.
+SEALED: Final = "<sealed>"
+
 
 class HandshakeSocket:
     """A socket as the handshake sees it: every call gets only what is left of the whole time.
 
     The library reads the answer byte by byte, so that a timeout for each call would let a slow
     server take hundreds of them. When the time is over, the calls raise TimeoutError.
+
+    What the header says is `SEALED` is written as `authorize()`, a secret.
     """
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        deadline: float,
+        authorize: Callable[[], str] | None = None,
+    ) -> None:
         self._sock = sock
         self._deadline = deadline
+        self._authorize = authorize
 
     def gettimeout(self) -> float:
         """The seconds left."""
@@ -42,8 +54,14 @@ class HandshakeSocket:
     def send(self, data: bytes) -> int:
         """All of `data`: the library takes it for granted in the handshake."""
         self._sock.settimeout(self.gettimeout())
-        self._sock.sendall(data)
+        self._sock.sendall(self._unsealed(data))
         return len(data)
+
+    def _unsealed(self, data: bytes) -> bytes:
+        # In no local variable, which a traceback could show.
+        if self._authorize is None:
+            return data
+        return data.replace(SEALED.encode(), self._authorize().encode("ascii"), 1)
 
     def recv(self, size: int) -> bytes:
         """Up to `size` bytes, b"" at the end of the stream."""

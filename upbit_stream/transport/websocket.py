@@ -80,9 +80,11 @@ class BulkWebSocket(websocket.WebSocket):
         send_timeout: float = DEFAULT_SEND_TIMEOUT,
         buffer_size: int = SMALLEST_BUFFER,
         on_created: Callable[[BulkWebSocket], None] | None = None,
+        authorize: Callable[[], str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._authorize = authorize
         self._send_timeout = send_timeout
         self._reader = FrameReader(max_message_size, buffer_size)
         self._pongs: deque[tuple[bytes, float]] = deque(maxlen=PONGS_KEPT)
@@ -115,7 +117,7 @@ class BulkWebSocket(websocket.WebSocket):
             )
             if self._aborted:
                 raise ConnectionAbortedError("between TCP and TLS")
-            sock = HandshakeSocket(self.sock, deadline)
+            sock = HandshakeSocket(self.sock, deadline, self._authorize)
             sock.do_handshake()
             self.handshake_response = upgrade(sock, url, *address, options)
             self.sock.settimeout(0.0)

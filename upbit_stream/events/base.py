@@ -1,0 +1,122 @@
+"""What all events share."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime as _datetime
+from datetime import timedelta, timezone
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec.structs import astuple
+
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+# What a reader's type checker sees is the complete frame; what the decoder must accept is
+# "anything may be missing or null". Hence two readings of the same names.
+if TYPE_CHECKING:
+    Number: TypeAlias = float
+    Integer: TypeAlias = int
+    Text: TypeAlias = str
+    Flag: TypeAlias = bool
+    StreamType: TypeAlias = Literal["SNAPSHOT", "REALTIME", "BACKFILL"]
+    Side: TypeAlias = Literal["ASK", "BID"]
+else:
+    # Literals decode to one shared string each: cheaper than a new string per message. A value
+    # that is not listed takes the decoder's slow path and passes through unchanged.
+    Number = float | None
+    Integer = int | None
+    Text = str | None
+    Flag = bool | None
+    StreamType = Literal["SNAPSHOT", "REALTIME", "BACKFILL"] | None
+    Side = Literal["ASK", "BID"] | None
+
+_EPOCH = _datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def key(short: str) -> Any:
+    """A field that is None when absent, with its key in the SIMPLE format."""
+    return msgspec.field(default=None, name=short)
+
+
+def utc(milliseconds: int | None) -> _datetime | None:
+    """A timestamp of the exchange as an aware datetime."""
+    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _restore(cls: type[_S], values: tuple[Any, ...]) -> _S:
+    return cls(**dict(zip(cls.__struct_fields__, values, strict=True)))
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A value of the wire: an event, or a part of one."""
+
+    #: The class that stands for this kind of value in public; the decoders of the other wire
+    #: formats fill subclasses of it, which only differ in how they are read.
+    _public: ClassVar[Any]  # a type[Record]; in subclasses ``type`` is a field
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.__dict__.get("_is_wire_variant", False):
+            cls._public = cls
+
+    def to_dict(self) -> dict[str, Any]:
+        """The value as plain ones: a dict with the names of the DEFAULT format."""
+        return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
+
+    def _identity(self) -> tuple[Any, ...]:
+        return astuple(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Record):
+            return NotImplemented
+        return self._public is other._public and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash((self._public, self._identity()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickles as the public class: the variants of the wire formats are not importable.
+        return _restore, (self._public, astuple(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value
+
+
+class Event(Record, frozen=True, kw_only=True, gc=False):
+    """What all events share."""
+
+    type: str = key("ty")
+    code: Text = key("cd")
+    timestamp: Integer = key("tms")
+    stream_type: StreamType = key("st")
+    # Never on the wire ("@" keeps the name apart from whatever the exchange may add): the
+    # default is taken while the frame is decoded, right after the bytes came off the socket.
+    received_at: int = msgspec.field(default_factory=time.time_ns, name="@received_at")
+
+    @property
+    def datetime(self) -> _datetime | None:
+        """``timestamp`` as an aware datetime (UTC)."""
+        return utc(self.timestamp)
+
+    @property
+    def received_datetime(self) -> _datetime:
+        """``received_at`` as an aware datetime (UTC), to the microsecond."""
+        return _EPOCH + timedelta(microseconds=self.received_at // 1000)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as plain values: a dict with the names of the DEFAULT format.
+
+        Every field of the class is there (None where the exchange sent nothing), nested
+        units are dicts, and ``received_at`` is included.
+        """
+        return super().to_dict()
+
+    def _identity(self) -> tuple[Any, ...]:
+        fields = self.__struct_fields__
+        return tuple(getattr(self, name) for name in fields if name != "received_at")

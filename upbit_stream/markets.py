@@ -1,0 +1,78 @@
+"""Which markets there are: ``GET /v1/market/all``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import ssl
+import threading
+import time
+
+import urllib3
+
+__all__ = ["MarketList"]
+
+# Seconds for the whole request; closing a stream may have to wait for it.
+_TIMEOUT = 2.0
+# Seconds for which a list counts as new. Markets are added every few days.
+_FRESH = 600.0
+
+# How alike two codes have to be for one to be taken for the other mistyped, from 0 to 1.
+_ALIKE = 0.7
+
+
+class MarketList:
+    """The codes that are traded, fetched when they are needed. Any thread may ask."""
+
+    def __init__(self, rest_url: str, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._url = f"{rest_url}/market/all"
+        self._ssl_context = ssl_context
+        # Guards the two below it. Not held while fetching.
+        self._lock = threading.Lock()
+        self._codes: frozenset[str] = frozenset()
+        self._fetched_at = float("-inf")
+
+    def codes(self) -> frozenset[str]:
+        """The codes that are traded.
+
+        Raises :class:`urllib3.exceptions.HTTPError` or ``ValueError`` when they cannot be had.
+        Takes two seconds at most.
+        """
+        with self._lock:
+            if time.monotonic() - self._fetched_at < _FRESH:
+                return self._codes
+        codes = self._fetch()
+        with self._lock:
+            self._codes, self._fetched_at = codes, time.monotonic()
+        return codes
+
+    def _fetch(self) -> frozenset[str]:
+        with urllib3.PoolManager(ssl_context=self._ssl_context) as pool:
+            response = pool.request(
+                "GET",
+                self._url,
+                fields={"is_details": "false"},
+                timeout=urllib3.Timeout(total=_TIMEOUT),
+                retries=False,
+            )
+        if response.status != 200:
+            raise ValueError(f"{self._url} was answered with HTTP {response.status}")
+        rows = json.loads(response.data)
+        if not isinstance(rows, list):
+            raise ValueError(f"{self._url} was not answered with a list")
+        return frozenset(str(row["market"]) for row in rows if isinstance(row, dict))
+
+    def nearest(self, code: str) -> str | None:
+        """The traded code that is most like ``code``: itself if it is traded; None for none.
+
+        Raises as :meth:`codes`.
+        """
+        codes = self.codes()
+        if code in codes:
+            return code
+        base = code.partition("-")[2]
+        elsewhere = sorted(one for one in codes if one.partition("-")[2] == base)
+        if elsewhere:
+            return elsewhere[0]
+        alike = difflib.get_close_matches(code, sorted(codes), n=1, cutoff=_ALIKE)
+        return alike[0] if alike else None

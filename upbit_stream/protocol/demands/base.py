@@ -1,0 +1,123 @@
+"""What all demands share, and how many of them become one request."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from upbit_stream.errors import SubscriptionError
+from upbit_stream.events import Event
+from upbit_stream.protocol.codes import check_codes
+from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.protocol.requests import TypeRequest
+
+__all__ = ["Demand", "LiveDemand", "Sink", "not_in_won", "union"]
+
+_D = TypeVar("_D", bound="Demand")
+Sink: TypeAlias = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Demand(ABC):
+    """What one subscription wants. ``type`` is the wire's (``trade``, ``candle.1m``)."""
+
+    type: str
+    codes: tuple[str, ...] = ()
+    snapshot: bool = True
+    realtime: bool = True
+
+    endpoint: ClassVar[Endpoint] = Endpoint.PUBLIC
+    #: Whether the exchange answers a request with a snapshot of each code.
+    has_snapshots: ClassVar[bool] = True
+
+    @property
+    def latest_key(self) -> Callable[[Any], Any]:
+        """Under which key of ``latest`` an event is the newest one."""
+        return attrgetter("code")
+
+    @property
+    def conflation_key(self) -> Callable[[Any], Hashable]:
+        """Of events with the same key the newest makes the others worthless; for the policy that
+        keeps only the newest.
+        """
+        return self.latest_key
+
+    @property
+    def every_code(self) -> bool:
+        """Whether it is for every code, or for a stream that has none."""
+        return False
+
+    def describe(self) -> str:
+        """For people: the type with its codes, the first ones of many."""
+        shown = ", ".join(self.codes[:3])
+        more = f", … {len(self.codes)} codes" if len(self.codes) > 3 else ""
+        return f"{self.type} {shown}{more}".rstrip()
+
+    # As one of many.
+
+    @property
+    def group(self) -> Hashable:
+        """Demands of one class and group are asked for together."""
+        return self.type
+
+    @classmethod
+    @abstractmethod
+    def merge(cls, members: Sequence[Any]) -> Iterable[TypeRequest]:
+        """What covers all ``members`` of a group."""
+
+    # Changed.
+
+    def adding(self: _D, codes: object) -> _D:
+        """The demand with further codes."""
+        return replace(self, codes=tuple(dict.fromkeys((*self.codes, *check_codes(codes)))))
+
+    def removing(self: _D, codes: object) -> _D:
+        """The demand without ``codes``; at least one must remain."""
+        removed = check_codes(codes)
+        left = tuple(code for code in self.codes if code not in removed)
+        if not left:
+            raise SubscriptionError(
+                f"remove({list(removed)!r}) would leave no code; use close() instead"
+            )
+        return replace(self, codes=left)
+
+    # What comes.
+
+    def is_complete(self, event: Event) -> bool:
+        """Whether a demanded event is all of what was asked for."""
+        return True
+
+    def concerns(self, event: Event) -> bool:
+        """Whether an event of a demanded type and code is the demanded one."""
+        return True
+
+    def sieve(self, sink: Sink) -> Sink:
+        """``sink`` for events of the demanded type and code: it gets its own, as asked for."""
+        return sink
+
+
+@dataclass(frozen=True)
+class LiveDemand(Demand):
+    """A stream that has no snapshots: what happens is told when it happens."""
+
+    snapshot: bool = False
+
+    has_snapshots: ClassVar[bool] = False
+
+
+def union(demands: Iterable[Demand]) -> tuple[TypeRequest, ...]:
+    """The least that covers every demand."""
+    groups: dict[tuple[type[Demand], Hashable], list[Demand]] = {}
+    for demand in demands:
+        groups.setdefault((type(demand), demand.group), []).append(demand)
+    return tuple(
+        request for (kind, _), members in groups.items() for request in kind.merge(members)
+    )
+
+
+def not_in_won(codes: Sequence[str]) -> list[str]:
+    """Those of ``codes`` that are not traded in KRW, the only markets that some streams know."""
+    return [code for code in codes if not code.startswith("KRW-")]

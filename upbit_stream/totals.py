@@ -1,0 +1,70 @@
+"""A stream's counters, over everything that it carries and has carried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from upbit_stream.connection.states import ConnectionInfo
+from upbit_stream.delivery.channel import Channel
+
+__all__ = ["StreamStats", "Totals"]
+
+
+@dataclass(frozen=True)
+class StreamStats:
+    """A stream's counters at one moment, over all its connections and subscriptions so far.
+
+    Events that an iteration takes after its subscription was closed are not counted any more.
+    """
+
+    #: Messages that came over the sockets, and the bytes of their payloads.
+    messages: int
+    bytes: int
+    #: Frames that could not be decoded.
+    undecodable: int
+    #: Messages of types that this version does not know.
+    unknown: int
+    #: Events handed to subscriptions; one that two of them want counts twice.
+    received: int
+    delivered: int
+    dropped: int
+    queued: int
+    #: Calls of callbacks that raised.
+    errors: int
+    reconnects: int
+
+
+@dataclass
+class Totals:
+    """Sums over channels and connections, also over those that are gone. Its owner holds a lock
+    around every call.
+    """
+
+    messages: int = 0
+    bytes: int = 0
+    undecodable: int = 0
+    unknown: int = 0
+    received: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    queued: int = 0
+    errors: int = 0
+    reconnects: int = 0
+
+    def add_channel(self, channel: Channel[Any]) -> None:
+        """Count in what a subscription did."""
+        stats = channel.stats
+        self.received += stats.received
+        self.delivered += stats.delivered
+        self.dropped += stats.dropped
+        self.queued += stats.queued
+        self.errors += stats.errors
+
+    def add_connection(self, info: ConnectionInfo) -> None:
+        """Count in what went over a connection."""
+        self.messages += info.messages
+        self.bytes += info.bytes
+        self.undecodable += info.undecodable
+        self.unknown += info.unknown
+        self.reconnects += info.reconnects
