@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from upbit_stream import StreamConfig, Trade
-from upbit_stream.simulator import Simulator
+from upbit_stream.simulator import DEFAULT_KEYS, Simulator
+
+((ACCESS_KEY, SECRET_KEY),) = DEFAULT_KEYS.items()
 
 # A loaded machine is slow, and that is no failure. CI tries the same examples every time.
 settings.register_profile(

@@ -9,7 +9,19 @@ from typing import Any, NamedTuple
 
 DATA = Path(__file__).parent / "data"
 KEYS: dict[str, dict[str, str]] = json.loads((DATA / "keys.json").read_text("utf-8"))
-UNIT_KEYS = KEYS["orderbook_unit"]
+#: The table of what is inside a field.
+NESTED = {
+    "orderbook_units": KEYS["orderbook_unit"],
+    "assets": KEYS["asset"],
+    "params": KEYS["params"],
+    "event_params": KEYS["event_params"],
+    "value": KEYS["value"],
+}
+UNIT_KEYS = NESTED["orderbook_units"]
+STREAMS = (
+    "ticker", "trade", "orderbook", "candle",
+    "myOrder", "myAsset", "announcement", "indicator", "indicator_signal",
+)  # fmt: skip
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 
 
@@ -33,7 +45,7 @@ def stream_of(type_: str) -> str:
 
 
 def read_corpus() -> list[Frame]:
-    """The frames of ticker, trade, orderbook and candle."""
+    """The frames that are events."""
     frames = []
     for line in (DATA / "frames.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
@@ -42,22 +54,19 @@ def read_corpus() -> list[Frame]:
         if "mk" in content:  # 2018: no type, another name for the code
             content = {"ty": "trade", "cd": content.pop("mk"), **content}
         type_ = content.get("type", content.get("ty"))
-        if type_ is not None and stream_of(type_) in KEYS:
+        if type_ is not None and stream_of(type_) in STREAMS:
             frames.append(Frame(row["source"], stream_of(type_), lengthen(content)))
     return frames
 
 
 def lengthen(content: dict[str, Any]) -> dict[str, Any]:
     """``content`` with the long keys."""
-    stream = stream_of(str(content.get("type", content.get("ty"))))
-    long = {short: name for name, short in KEYS[stream].items()}
-    unit_long = {short: name for name, short in UNIT_KEYS.items()}
+    keys = KEYS[stream_of(str(content.get("type", content.get("ty"))))]
+    long = {short: name for name, short in keys.items()}
     renamed = {long.get(key, key): value for key, value in content.items()}
-    if "orderbook_units" in renamed:
-        renamed["orderbook_units"] = [
-            {unit_long.get(key, key): value for key, value in unit.items()}
-            for unit in renamed["orderbook_units"]
-        ]
+    for name, table in NESTED.items():
+        if name in renamed:
+            renamed[name] = _inside(renamed[name], {short: key for key, short in table.items()})
     return renamed
 
 
@@ -65,14 +74,22 @@ def write(content: dict[str, Any], wire_format: str) -> str:
     """Long-keyed ``content`` as the text of a frame in ``wire_format``."""
     if wire_format.startswith("SIMPLE"):
         keys = KEYS[stream_of(content["type"])]
-        content = {keys.get(key, key): value for key, value in content.items()}
-        if "obu" in content:
-            content["obu"] = [
-                {UNIT_KEYS.get(key, key): value for key, value in unit.items()}
-                for unit in content["obu"]
-            ]
+        content = {
+            keys.get(key, key): _inside(value, NESTED[key])
+            if key in NESTED and key in keys
+            else value
+            for key, value in content.items()
+        }
     text = _dump(content)
     return f"[{text}]" if wire_format.endswith("LIST") else text
+
+
+def _inside(value: Any, renaming: dict[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_inside(one, renaming) for one in value]
+    if isinstance(value, dict):
+        return {renaming.get(key, key): one for key, one in value.items()}
+    return value
 
 
 def _dump(value: Any) -> str:
@@ -106,11 +123,13 @@ def differences(event: Any, content: dict[str, Any], numbers: str) -> list[str]:
             continue
         got: Any = getattr(event, name)
         want: Any = content.get(name)
-        if name == "orderbook_units":
+        if isinstance(want, dict) and name in NESTED:
+            wrong += [f"{name}.{one}" for one in differences(got, want, numbers)]
+        elif isinstance(want, list):
             if len(got) != len(want):
                 wrong.append(f"{name}: {len(got)} rows, not {len(want)}")
-            for row, (unit, wanted) in enumerate(zip(got, want, strict=False)):
-                wrong += [f"row {row} {one}" for one in differences(unit, wanted, numbers)]
+            for row, (one, wanted) in enumerate(zip(got, want, strict=False)):
+                wrong += [f"{name} {row} {this}" for this in differences(one, wanted, numbers)]
         elif isinstance(want, Number):
             if not same_number(got, want, numbers):
                 wrong.append(f"{name}: {got!r}, not {want}")

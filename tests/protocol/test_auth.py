@@ -24,9 +24,9 @@ def test_a_token_is_signed_with_the_secret_and_says_who_asks(length: int) -> Non
     assert scheme == "Bearer"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what PyJWT thinks of short keys
-        claims = jwt.decode(token, secret, algorithms=["HS512"])
+        claims = jwt.decode(token, secret, algorithms=["HS256"])
         with pytest.raises(jwt.InvalidSignatureError):
-            jwt.decode(token, secret + "x", algorithms=["HS512"])
+            jwt.decode(token, secret + "x", algorithms=["HS256"])
     assert claims.keys() == {"access_key", "nonce"}
     assert claims["access_key"] == ACCESS
 
@@ -44,7 +44,7 @@ def test_where_the_keys_come_from() -> None:
 
     def access_key(given: str | None) -> str:
         token = find_credentials(given, None, environ).authorization().split()[1]
-        key: str = jwt.decode(token, SECRET.ljust(64, "\0"), algorithms=["HS512"])["access_key"]
+        key: str = jwt.decode(token, SECRET.ljust(64, "\0"), algorithms=["HS256"])["access_key"]
         return key
 
     assert access_key(None) == "from-environment"

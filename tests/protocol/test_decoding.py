@@ -12,8 +12,37 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.wire import FORMATS, KEYS, UNIT_KEYS, Number, differences, read_corpus, write
-from upbit_stream import Candle, DecodingError, Event, Orderbook, Ticker, Trade, WireFormat
+from tests.wire import (
+    FORMATS,
+    KEYS,
+    NESTED,
+    STREAMS,
+    UNIT_KEYS,
+    Number,
+    differences,
+    read_corpus,
+    stream_of,
+    write,
+)
+from upbit_stream import (
+    Announcement,
+    Asset,
+    Candle,
+    DecodingError,
+    Event,
+    EventParams,
+    Indicator,
+    IndicatorParams,
+    IndicatorSignal,
+    IndicatorValue,
+    MyAsset,
+    MyOrder,
+    Orderbook,
+    OrderbookUnit,
+    Ticker,
+    Trade,
+    WireFormat,
+)
 from upbit_stream.protocol.decoding import (
     Decoder,
     ServerError,
@@ -22,19 +51,47 @@ from upbit_stream.protocol.decoding import (
     Undecodable,
     UnknownType,
 )
+from upbit_stream.protocol.endpoints import Endpoint
 
 Numbers = Literal["float", "decimal"]
 NUMBERS: tuple[Numbers, ...] = ("float", "decimal")
-CLASSES = {"ticker": Ticker, "trade": Trade, "orderbook": Orderbook, "candle": Candle}
+CLASSES: dict[str, type[Event]] = {
+    "ticker": Ticker,
+    "trade": Trade,
+    "orderbook": Orderbook,
+    "candle": Candle,
+    "myOrder": MyOrder,
+    "myAsset": MyAsset,
+    "announcement": Announcement,
+    "indicator": Indicator,
+    "indicator_signal": IndicatorSignal,
+}
+ENDPOINTS = {
+    **dict.fromkeys(("myOrder", "myAsset", "announcement"), Endpoint.PRIVATE),
+    **dict.fromkeys(("indicator", "indicator_signal"), Endpoint.INFO),
+}
+EVERY_DECODER = {
+    (endpoint, name, numbers): Decoder(WireFormat(name), numbers, endpoint)
+    for endpoint in Endpoint
+    for name in FORMATS
+    for numbers in NUMBERS
+}
 DECODERS = {
-    (name, numbers): Decoder(WireFormat(name), numbers) for name in FORMATS for numbers in NUMBERS
+    (name, numbers): EVERY_DECODER[Endpoint.PUBLIC, name, numbers]
+    for name in FORMATS
+    for numbers in NUMBERS
 }
 CORPUS = read_corpus()
 
 
+def decoder_for(type_: str, wire_format: str, numbers: Numbers) -> Decoder:
+    endpoint = ENDPOINTS.get(stream_of(type_), Endpoint.PUBLIC)
+    return EVERY_DECODER[endpoint, wire_format, numbers]
+
+
 def test_the_corpus_has_every_stream() -> None:
-    assert {frame.stream for frame in CORPUS} == set(CLASSES)
-    assert len(CORPUS) == 14
+    assert {frame.stream for frame in CORPUS} == set(CLASSES) == set(STREAMS)
+    assert len(CORPUS) == 22
 
 
 @pytest.mark.parametrize("numbers", NUMBERS)
@@ -42,7 +99,8 @@ def test_the_corpus_has_every_stream() -> None:
 @pytest.mark.parametrize("frame", CORPUS, ids=[f"{f.stream}-{f.source[:24]}" for f in CORPUS])
 def test_every_frame_of_the_corpus(frame: Any, wire_format: str, numbers: Numbers) -> None:
     payload = write(frame.content, wire_format).encode()
-    (event,) = DECODERS[wire_format, numbers].decode_all([memoryview(payload)])
+    decoder = decoder_for(frame.stream, wire_format, numbers)
+    (event,) = decoder.decode_all([memoryview(payload)])
     assert isinstance(event, CLASSES[frame.stream])
     assert differences(event, frame.content, numbers) == []
 
@@ -52,6 +110,15 @@ def test_the_events_have_exactly_the_fields_of_the_wire() -> None:
         ours = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
         assert ours.pop("received_at") == "@received_at"
         assert ours == KEYS[stream]
+    for name, part in {
+        "orderbook_units": OrderbookUnit,
+        "assets": Asset,
+        "params": IndicatorParams,
+        "event_params": EventParams,
+        "value": IndicatorValue,
+    }.items():
+        names = dict(zip(part.__struct_fields__, part.__struct_encode_fields__, strict=True))
+        assert names == NESTED[name]
 
 
 def test_a_frame_of_2018_without_a_type_and_with_another_key_for_the_code() -> None:
@@ -94,6 +161,57 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
         st.fixed_dictionaries({}, optional=dict.fromkeys(UNIT_KEYS, st.one_of(st.none(), numbers))),
         max_size=31,
     ),
+    "assets": st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "currency": st.none() | texts,
+                **dict.fromkeys(("balance", "locked"), numbers),
+            },
+        ),
+        max_size=4,
+    ),
+    "params": st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(NESTED["params"], stamps),
+            "type": st.sampled_from(["SMA", "EMA", "NEW"]),
+            "multiplier": numbers,
+        },
+    ),
+    "event_params": st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(NESTED["event_params"], numbers)
+    ),
+    "value": st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(NESTED["value"], st.none() | numbers)
+    ),
+    "is_maker": st.booleans(),
+    "trades_count": stamps,
+    "order_timestamp": stamps,
+    "asset_timestamp": stamps,
+    **dict.fromkeys(
+        (
+            "uuid",
+            "order_type",
+            "state",
+            "trade_uuid",
+            "time_in_force",
+            "identifier",
+            "smp_type",
+            "asset_uuid",
+            "event_type",
+            "title",
+            "category",
+            "url",
+            "first_listed_at",
+            "listed_at",
+            "body",
+            "timeframe",
+            "indicator",
+            "trigger",
+        ),
+        texts,
+    ),
     **dict.fromkeys(
         (
             "trade_date",
@@ -130,7 +248,9 @@ def contents(draw: st.DrawFn) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Numbers in small dicts (a delisting date) are plain integers in the event."""
-    return {name: int(one) for name, one in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, dict) and value.keys() & {"year", "month"}:
+        return {name: int(one) for name, one in value.items()}
+    return value
 
 
 @settings(max_examples=300)
@@ -143,9 +263,13 @@ def test_all_formats_decode_to_equal_events_and_keep_every_digit(content: dict[s
         events = []
         for wire_format in FORMATS:
             payload = write(content, wire_format).encode()
-            (event,) = DECODERS[wire_format, number_kind].decode_all([payload])
+            decoder = decoder_for(content["type"], wire_format, number_kind)
+            (event,) = decoder.decode_all([payload])
+            assert type(event).__name__ == CLASSES[stream_of(content["type"])].__name__
             assert isinstance(event, Event)
             assert differences(event, expected, number_kind) == []
+            # Whatever endpoint it comes from.
+            assert DECODERS[wire_format, number_kind].decode_all([payload]) == [event]
             events.append(event)
         assert all(event == events[0] for event in events)
         assert len({hash(e) for e in events if not isinstance(e, Ticker)}) <= 1
@@ -168,11 +292,17 @@ def test_all_formats_decode_to_equal_events_and_keep_every_digit(content: dict[s
 @example(b'{"ty":["trade"]}', "SIMPLE")
 @example(b'{"error":5}', "SIMPLE")
 @example(b'{"mthd":1,"rslt":[1,{"ty":2}]}', "SIMPLE")
+@example(b'{"ty":"indicator","p":[]}', "SIMPLE")
+@example(b'{"ty":"indicator","p":{"p":"x"},"v":5}', "SIMPLE")
+@example(b'{"ty":"indicator_signal","ep":"x"}', "SIMPLE")
+@example(b'{"ty":"myAsset","ast":{"cu":"KRW"}}', "SIMPLE")
+@example(b'{"ty":"myAsset","ast":[null]}', "SIMPLE")
+@example(b'{"type":"myOrder","is_maker":1}', "DEFAULT")
 @example(b"", "DEFAULT")
 @example(b"[]", "JSON_LIST")
 def test_arbitrary_bytes_never_raise(payload: bytes, wire_format: str) -> None:
-    for number_kind in NUMBERS:
-        for decoded in DECODERS[wire_format, number_kind].decode_all([payload]):
+    for (_, name, _), decoder in EVERY_DECODER.items():
+        for decoded in decoder.decode_all([payload]) if name == wire_format else ():
             assert isinstance(
                 decoded, (Event, ServerError, Status, SubscriptionList, UnknownType, Undecodable)
             )
@@ -190,15 +320,17 @@ some_keys = st.sampled_from(
 
 @given(
     st.dictionaries(some_keys, json_values, max_size=6),
-    st.sampled_from(["ticker", "trade", "orderbook", "candle.1m", "myOrder", None, 5]),
+    st.sampled_from([*STREAMS, "candle.1m", "somethingNew", None, 5]),
     st.sampled_from(FORMATS),
 )
 def test_arbitrary_json_never_raises(item: dict[str, Any], type_: Any, wire_format: str) -> None:
     key = "ty" if wire_format.startswith("SIMPLE") else "type"
     text = json.dumps({key: type_, **item})
     payload = (f"[{text}]" if wire_format.endswith("LIST") else text).encode()
-    for number_kind in NUMBERS:
-        (decoded,) = DECODERS[wire_format, number_kind].decode_all([payload])
+    for (_, name, _), decoder in EVERY_DECODER.items():
+        if name != wire_format:
+            continue
+        (decoded,) = decoder.decode_all([payload])
         if isinstance(decoded, Undecodable):
             assert isinstance(decoded.error, DecodingError)
             assert len(decoded.error.excerpt) <= 200
@@ -241,3 +373,31 @@ def test_one_bad_frame_does_not_cost_its_neighbours() -> None:
     good = write({"type": "trade", "code": "KRW-BTC"}, "SIMPLE").encode()
     decoded = DECODERS["SIMPLE", "float"].decode_all([good, b"\xff\xfe", good])
     assert [type(item) for item in decoded] == [Trade, Undecodable, Trade]
+
+
+def test_the_digits_of_a_balance() -> None:
+    payload = b'{"ty":"myAsset","ast":[{"cu":"KRW","b":1386929.37231066771348207123,"l":0}]}'
+    for decoder in (decoder_for("myAsset", "SIMPLE", "decimal"), DECODERS["SIMPLE", "decimal"]):
+        (event,) = decoder.decode_all([payload])
+        assert isinstance(event, MyAsset)
+        assert str(event.assets[0].balance) == "1386929.37231066771348207123"
+    (event,) = decoder_for("myAsset", "SIMPLE", "float").decode_all([payload])
+    assert isinstance(event, MyAsset)
+    assert event.assets[0].balance == 1386929.3723106677
+
+
+def test_the_two_multipliers() -> None:
+    payload = (
+        b'{"ty":"indicator_signal","p":{"p":20,"m":2.5},"ep":{"mul":3,"th":70},"v":{"bbu":1.5}}'
+    )
+    (event,) = decoder_for("indicator_signal", "SIMPLE", "float").decode_all([payload])
+    assert isinstance(event, IndicatorSignal)
+    assert event.params == IndicatorParams(period=20, multiplier=2.5)
+    assert event.event_params == EventParams(multiplier=3, threshold=70)
+    assert event.value["bb_upper"] == event.value.bb_upper == 1.5
+    with pytest.raises(KeyError):
+        event.value["rsi"]
+    plain_event = event.to_dict()
+    assert plain_event["params"] == {"period": 20, "multiplier": 2.5}
+    assert plain_event["value"] == {"bb_upper": 1.5}
+    assert repr(event.value) == "IndicatorValue(bb_upper=1.5)"

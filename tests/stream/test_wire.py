@@ -6,13 +6,21 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.conftest import eventually
+from tests.conftest import ACCESS_KEY, SECRET_KEY, eventually
 from tests.wire import FORMATS, differences, read_corpus, write
 from upbit_stream import (
+    Announcement,
     Candle,
     DecodingError,
     Event,
+    Indicator,
+    IndicatorSignal,
+    Macd,
+    MovingAverage,
+    MyAsset,
+    MyOrder,
     Orderbook,
+    Rsi,
     StreamConfig,
     Subscription,
     Ticker,
@@ -23,8 +31,22 @@ from upbit_stream import (
 from upbit_stream.simulator import Simulator
 
 CORPUS = read_corpus()
-CLASSES = {"ticker": Ticker, "trade": Trade, "orderbook": Orderbook, "candle": Candle}
-CODES = sorted({frame.content["code"] for frame in CORPUS})
+CLASSES = {
+    "ticker": Ticker,
+    "trade": Trade,
+    "orderbook": Orderbook,
+    "candle": Candle,
+    "myOrder": MyOrder,
+    "myAsset": MyAsset,
+    "announcement": Announcement,
+    "indicator": Indicator,
+    "indicator_signal": IndicatorSignal,
+}
+ENDPOINTS = {
+    **dict.fromkeys(("myOrder", "myAsset", "announcement"), "private"),
+    **dict.fromkeys(("indicator", "indicator_signal"), "info"),
+}
+CODES = sorted({frame.content["code"] for frame in CORPUS if "code" in frame.content})
 
 
 def subscribe_all(stream: UpbitStream) -> dict[str, Subscription[Any]]:
@@ -38,6 +60,15 @@ def subscribe_all(stream: UpbitStream) -> dict[str, Subscription[Any]]:
             unit: stream.candle(CODES, unit=unit.partition(".")[2], snapshot=False)
             for unit in units
         },
+        "myOrder": stream.my_order(),
+        "myAsset": stream.my_asset(),
+        "announcement": stream.announcement(include_body=True),
+        "indicator": stream.indicator(
+            "KRW-BTC", [Rsi(14), MovingAverage("SMA", 20), Macd(12, 26, 9)], timeframe="5m"
+        ),
+        "indicator_signal": stream.indicator_signal(
+            "KRW-ARB", MovingAverage("SMA", 5).crosses_above(), timeframe="5m"
+        ),
     }
 
 
@@ -47,13 +78,14 @@ def test_every_frame_of_the_corpus_arrives_as_its_event(
     sim: Simulator, wire_format: Any, numbers: Literal["float", "decimal"]
 ) -> None:
     config = StreamConfig(url=sim.url, wire_format=wire_format, numbers=numbers)
-    with UpbitStream(config=config) as stream:
+    with UpbitStream(access_key=ACCESS_KEY, secret_key=SECRET_KEY, config=config) as stream:
         subscriptions = subscribe_all(stream)
-        eventually(lambda: sim.requests)
+        eventually(lambda: len(sim.requests) == 3)
         for frame in CORPUS:
             # A snapshot that nobody waits for would be held back, rightly.
             content = {**frame.content, "stream_type": "REALTIME"}
-            sim.send_raw(write(content, wire_format).encode())
+            endpoint = ENDPOINTS.get(frame.stream, "public")
+            assert sim.send_raw(write(content, wire_format).encode(), connection=endpoint) == 1
             event = subscriptions[content["type"]].get(timeout=10)
             assert isinstance(event, CLASSES[frame.stream])
             assert differences(event, content, numbers) == []
@@ -130,5 +162,6 @@ def test_frames_that_cannot_be_decoded_are_told_and_do_no_harm(
         eventually(lambda: len(errors) == len(GARBAGE_JSON) + 1)
         assert all(isinstance(error, DecodingError) for error in errors)
         assert "somethingNew" in str(errors[-1])
+        assert stream.stats.unknown == 2
         assert stream.stats.undecodable == len(GARBAGE_JSON)
         assert stream.stats.reconnects == 0

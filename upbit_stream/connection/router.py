@@ -143,7 +143,7 @@ class Router:
                 outlet.starting.pop(gone, None)
                 outlet.asked.pop(gone, None)
             if channel.demand.snapshot:
-                for code in codes - outlet.joined:
+                for code in [one for one in channel.demand.codes if one not in outlet.joined]:
                     wanting = True
                     if _wire_key(outlet, code) in on_wire:
                         outlet.newcomers[code] = _Newcomer()

@@ -20,10 +20,11 @@ __all__ = ["Credentials", "find_credentials"]
 ACCESS_KEY_VARIABLE = "UPBIT_ACCESS_KEY"
 SECRET_KEY_VARIABLE = "UPBIT_SECRET_KEY"
 
-_ALGORITHM = "HS512"
-# Bytes. Upbit's secret keys are shorter, of which PyJWT warns; HMAC fills a key up with zeros
-# anyway (RFC 2104), so one that was filled up before signs the same.
-_KEY_LENGTH = 64
+# The exchange takes HS512, too, but its secret keys are shorter than that asks for (RFC 7518).
+_ALGORITHM = "HS256"
+# Bytes. PyJWT warns of shorter keys, which in a program with warnings as errors ends the attempt.
+# HMAC fills a key up with zeros anyway (RFC 2104), so one that was filled up before signs the same.
+_KEY_LENGTH = 32
 
 
 class Credentials:
@@ -37,8 +38,8 @@ class Credentials:
 
     def require(self, what: str) -> None:
         """:class:`AuthenticationError` when a key is missing that ``what`` needs."""
-        present = {"access_key": self._access_key, "secret_key": self._secret_key}
-        missing = [name for name, key in present.items() if not key]
+        # Not through a local variable that holds a key: a traceback may show it.
+        missing = ["access_key"] * (not self._access_key) + ["secret_key"] * (not self._secret_key)
         if missing:
             raise AuthenticationError(
                 f"{what} needs the keys of an account, and there is no {' and no '.join(missing)}: "

@@ -264,7 +264,7 @@ def _guess_type(item: dict[str, Any]) -> str | None:
 
 
 def _subscription_list(item: dict[str, Any]) -> SubscriptionList:
-    long = {"ty": "type", "cds": "codes", "lv": "level", "tf": "timeframe"}
+    long = {"ty": "type", "cds": "codes", "lv": "level", "tf": "timeframe", "ind": "indicators"}
     rows = item.get("result", item.get("rslt")) or []
     ticket = item.get("ticket", item.get("tckt"))
     result = tuple(

@@ -21,6 +21,6 @@ except ImportError as error:
     ) from error
 
 from upbit_stream.simulator.settings import Limits, Timing
-from upbit_stream.simulator.simulator import Simulator
+from upbit_stream.simulator.simulator import DEFAULT_KEYS, Simulator
 
-__all__ = ["Limits", "Simulator", "Timing"]
+__all__ = ["DEFAULT_KEYS", "Limits", "Simulator", "Timing"]
