@@ -23,7 +23,7 @@ _log = logging.getLogger("upbit_stream")
 _LOOK_AROUND = 0.5
 
 
-def take_snapshots(engine: Engine, demand: Demand, timeout: float) -> dict[str, Event]:
+def take_snapshots(engine: Engine, demand: Demand, timeout: float) -> dict[str, Any]:
     """The snapshots that ``demand`` asks for, by code, in the order of its codes.
 
     Raises ``TimeoutError`` when not one has come within ``timeout`` seconds, and what ends a

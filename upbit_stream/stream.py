@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from upbit_stream.asking import ask_list, take_snapshots
 from upbit_stream.config import (
@@ -24,6 +24,7 @@ from upbit_stream.errors import SubscriptionError, UpbitStreamError
 from upbit_stream.events import (
     Announcement,
     Candle,
+    CandleType,
     Event,
     Indicator,
     IndicatorSignal,
@@ -33,7 +34,7 @@ from upbit_stream.events import (
     Ticker,
     Trade,
 )
-from upbit_stream.indicators import IndicatorSpec, SignalSpec
+from upbit_stream.indicators import IndicatorSpec, SignalSpec, Timeframe
 from upbit_stream.protocol.auth import find_credentials
 from upbit_stream.protocol.demands import (
     AnnouncementDemand,
@@ -56,7 +57,6 @@ E = TypeVar("E", bound=Event)
 R = TypeVar("R")
 
 Codes: TypeAlias = "str | Iterable[str]"
-Timeframe: TypeAlias = Literal["5m", "15m", "60m", "240m", "1d"]
 Overflow: TypeAlias = (
     "OverflowPolicy | Literal['drop_oldest', 'drop_newest', 'latest', 'block'] | None"
 )
@@ -299,6 +299,24 @@ class UpbitStream:
         demand = IndicatorDemand.make_signals(codes, indicators, timeframe)
         return self._subscribe(demand, callback, overflow, queue_size)
 
+    @overload
+    def snapshot(
+        self, type: Literal["ticker"], codes: Codes, *, timeout: float = ...
+    ) -> dict[str, Ticker]: ...
+    @overload
+    def snapshot(
+        self, type: Literal["trade"], codes: Codes, *, timeout: float = ...
+    ) -> dict[str, Trade]: ...
+    @overload
+    def snapshot(
+        self, type: Literal["orderbook"], codes: Codes, *, timeout: float = ...
+    ) -> dict[str, Orderbook]: ...
+    @overload
+    def snapshot(
+        self, type: CandleType, codes: Codes, *, timeout: float = ...
+    ) -> dict[str, Candle]: ...
+    @overload
+    def snapshot(self, type: str, codes: Codes, *, timeout: float = ...) -> dict[str, Any]: ...
     def snapshot(self, type: str, codes: Codes, *, timeout: float = 5.0) -> dict[str, Any]:
         """The present state of each code, once: one event by code, no lasting subscription.
 
@@ -309,7 +327,7 @@ class UpbitStream:
         did. Otherwise it raises what :meth:`ticker` raises, and what ended the connection.
         """
         require_seconds("timeout", timeout)
-        return dict(take_snapshots(self._engine, snapshot_demand(type, codes), timeout))
+        return take_snapshots(self._engine, snapshot_demand(type, codes), timeout)
 
     def _subscribe(
         self,

@@ -216,7 +216,7 @@ def test_every_handshake_has_a_token_of_its_own(sim: Simulator) -> None:
     with with_keys(StreamConfig(url=sim.url, reconnect=policy)) as stream:
         orders = stream.my_order()
         for count in range(1, 4):
-            eventually(lambda count=count: len(sim.requests) == count)
+            eventually(lambda: len(sim.requests) == count)  # noqa: B023  (called at once)
             sim.emit("myOrder", {"code": "KRW-BTC", "uuid": str(count)})
             assert orders.get(10).uuid == str(count)
             sim.reset()

@@ -33,10 +33,10 @@ def test_silent_codes_are_told_with_the_nearest_one(sim: Simulator, config: Stre
             "BTC-XRP": "KRW-XRP",
         }
         assert "KRW-BTCC (it is not traded; did you mean KRW-BTC?)" in str(warning)
-        assert wrong.missing == ("KRW-BTCC", "USDT-NOPE", "BTC-XRP")
+        assert list(wrong.missing) == ["KRW-BTCC", "USDT-NOPE", "BTC-XRP"]
         assert right.missing == ()
         wrong.remove("USDT-NOPE")
-        assert wrong.missing == ("KRW-BTCC", "BTC-XRP")
+        assert list(wrong.missing) == ["KRW-BTCC", "BTC-XRP"]
         # Each is told once, whatever else is asked for.
         stream.ticker("KRW-ETH").get(10)
         sim.reset()

@@ -32,6 +32,7 @@ from upbit_stream.events.analysis import (
 from upbit_stream.events.base import Event, Record, StreamType
 from upbit_stream.events.market import (
     Candle,
+    CandleType,
     CandleUnit,
     Orderbook,
     OrderbookUnit,
@@ -44,6 +45,7 @@ __all__ = [
     "Announcement",
     "Asset",
     "Candle",
+    "CandleType",
     "CandleUnit",
     "Event",
     "EventParams",

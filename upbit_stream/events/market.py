@@ -15,6 +15,17 @@ else:
     MarketState = Literal["PREVIEW", "ACTIVE", "DELISTED"] | None
 
 CandleUnit: TypeAlias = Literal["1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m"]
+CandleType: TypeAlias = Literal[
+    "candle.1s",
+    "candle.1m",
+    "candle.3m",
+    "candle.5m",
+    "candle.10m",
+    "candle.15m",
+    "candle.30m",
+    "candle.60m",
+    "candle.240m",
+]
 
 
 class Ticker(Event, frozen=True, kw_only=True, gc=False):
@@ -174,17 +185,7 @@ class Candle(Event, frozen=True, kw_only=True, gc=False):
     candle.
     """
 
-    type: Literal[
-        "candle.1s",
-        "candle.1m",
-        "candle.3m",
-        "candle.5m",
-        "candle.10m",
-        "candle.15m",
-        "candle.30m",
-        "candle.60m",
-        "candle.240m",
-    ] = key("ty")
+    type: CandleType = key("ty")
     candle_date_time_utc: Text = key("cdttmu")
     candle_date_time_kst: Text = key("cdttmk")
     opening_price: Number = key("op")
