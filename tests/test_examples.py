@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ACCESS_KEY, SECRET_KEY
 from upbit_stream.simulator import Simulator
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +20,7 @@ EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 #: What each example is given, and what it must have printed.
 RUNS = {
     "decorator.py": (["1"], r"^KRW-(BTC|ETH) 0\.\d{8} (sold|bought) at [\d,]+$"),
+    "account.py": (["3"], r"(?s)order KRW-.*(BTC|KRW): \d+\.\d{10,} free, \S+ locked"),
     "callback.py": (["1"], r"(?s)state: connected.*KRW-XRP [\d,]+.*1m candle of.*events in all"),
     "iterator.py": (["5"], r"^\d+\.\d / \d+\.\d, spread \d+\.\d, \d+\.\d{4} BTC bid"),
 }
@@ -30,6 +32,8 @@ def environment() -> Iterator[dict[str, str]]:
         yield {
             **os.environ,
             "UPBIT_STREAM_URL": simulator.url,
+            "UPBIT_ACCESS_KEY": ACCESS_KEY,
+            "UPBIT_SECRET_KEY": SECRET_KEY,
             "PYTHONIOENCODING": "utf-8",
             "PYTHONWARNINGS": "error",
         }
