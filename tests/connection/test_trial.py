@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from upbit_stream import OverflowPolicy, Trade
 from upbit_stream.connection.trial import Trial
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard
-from upbit_stream.protocol.demands import MarketDemand
+from upbit_stream.protocol.demands import Demand, MarketDemand
 
 BOARD = NoticeBoard()
 
@@ -23,6 +25,10 @@ def channel(name: str) -> Channel[Trade]:
     )
 
 
+def demands(channels: Iterable[Channel[Trade]]) -> dict[Channel[Trade], Demand]:
+    return {one: one.demand for one in channels}
+
+
 def search(
     trial: Trial, wanted: list[Channel[Trade]], bad: set[Channel[Trade]], now: float = 0.0
 ) -> tuple[list[Channel[Trade]], int]:
@@ -31,7 +37,7 @@ def search(
     refusals = 0
     for _ in range(1000):
         asked = trial.admit(tuple(wanted))
-        trial.asked(asked, now)
+        trial.asked(demands(asked), now)
         if bad & set(asked):
             refusals += 1
             culprit = trial.refused(now)
@@ -53,7 +59,7 @@ def test_every_culprit_is_found_and_nobody_else(standing: int, new: list[bool]) 
     trial = Trial()
     good = [channel(f"KRW-G{number}") for number in range(standing)]
     if good:
-        trial.asked(trial.admit(tuple(good)), 0.0)
+        trial.asked(demands(trial.admit(tuple(good))), 0.0)
     added = [channel(f"KRW-N{number}") for number in range(len(new))]
     bad = {one for one, is_bad in zip(added, new, strict=True) if is_bad}
     wanted = good + added
@@ -67,9 +73,9 @@ def test_every_culprit_is_found_and_nobody_else(standing: int, new: list[bool]) 
 def test_one_that_is_new_is_found_without_trying() -> None:
     trial = Trial()
     good = [channel(f"KRW-G{number}") for number in range(20)]
-    trial.asked(trial.admit(tuple(good)), 0.0)
+    trial.asked(demands(trial.admit(tuple(good))), 0.0)
     bad = channel("KRW-BAD")
-    trial.asked((*good, bad), 10.0)
+    trial.asked(demands((*good, bad)), 10.0)
     assert trial.refused(10.2) is bad
     assert not trial.searching
 
@@ -77,30 +83,30 @@ def test_one_that_is_new_is_found_without_trying() -> None:
 def test_a_code_that_was_added_makes_a_suspect_too() -> None:
     trial = Trial()
     good = [channel(f"KRW-G{number}") for number in range(5)]
-    trial.asked(trial.admit(tuple(good)), 0.0)
+    trial.asked(demands(trial.admit(tuple(good))), 0.0)
     good[2].change(good[2].demand.adding("KRW-BAD"))
-    trial.asked(trial.admit(tuple(good)), 10.0)
+    trial.asked(demands(trial.admit(tuple(good))), 10.0)
     assert trial.refused(10.2) is good[2]
 
 
 def test_the_newest_is_left_out_first() -> None:
     trial = Trial()
     channels = tuple(channel(f"KRW-N{number}") for number in range(20))
-    trial.asked(channels, 0.0)
+    trial.asked(demands(channels), 0.0)
     assert trial.refused(0.2) is None
     assert trial.admit(channels) == channels[:-1]
-    trial.asked(channels[:-1], 0.5)
+    trial.asked(demands(channels[:-1]), 0.5)
     assert trial.accepted() is channels[-1]
 
 
 def test_a_list_that_stood_is_asked_for_once_more_before_anyone_is_suspected() -> None:
     trial = Trial()
     channels = tuple(channel(f"KRW-N{number}") for number in range(3))
-    trial.asked(channels, 0.0)
+    trial.asked(demands(channels), 0.0)
     assert trial.refused(600.0) is None
     assert not trial.searching
     assert trial.admit(channels) == channels
-    trial.asked(channels, 600.5)
+    trial.asked(demands(channels), 600.5)
     assert trial.refused(600.7) is None
     assert trial.searching
 
@@ -108,7 +114,7 @@ def test_a_list_that_stood_is_asked_for_once_more_before_anyone_is_suspected() -
 def test_a_search_whose_suspect_leaves_begins_again() -> None:
     trial = Trial()
     channels = tuple(channel(f"KRW-N{number}") for number in range(4))
-    trial.asked(channels, 0.0)
+    trial.asked(demands(channels), 0.0)
     trial.refused(0.2)
     assert trial.searching
     assert trial.admit(channels[1:]) == channels[1:]
@@ -118,8 +124,19 @@ def test_a_search_whose_suspect_leaves_begins_again() -> None:
 def test_an_answer_that_does_not_come_counts_as_yes() -> None:
     trial = Trial()
     channels = tuple(channel(f"KRW-N{number}") for number in range(2))
-    trial.asked(channels, 0.0)
+    trial.asked(demands(channels), 0.0)
     trial.refused(0.2)
-    trial.asked(trial.admit(channels), 0.3)
+    trial.asked(demands(trial.admit(channels)), 0.3)
     assert not trial.overdue(1.0)
     assert trial.overdue(2.4)
+
+
+def test_a_list_whose_connection_was_lost_at_once_was_not_taken() -> None:
+    trial = Trial()
+    good = channel("KRW-G")
+    trial.asked(demands((good,)), 0.0)
+    bad = channel("KRW-BAD")
+    trial.asked(demands((good, bad)), 10.0)
+    trial.interrupted(10.1)
+    trial.asked(demands((good, bad)), 15.0)
+    assert trial.refused(15.2) is bad

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +37,13 @@ from upbit_stream import (
     Volume,
 )
 from upbit_stream.simulator import Simulator
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """A market that stands still, its clock too: what its indicators say is always the same."""
+    with Simulator(rate=0, clock=lambda: 1_790_000_000.0) as simulator:
+        yield simulator
 
 
 def with_keys(config: StreamConfig) -> UpbitStream:

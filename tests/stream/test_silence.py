@@ -37,12 +37,13 @@ def test_silent_codes_are_told_with_the_nearest_one(sim: Simulator, config: Stre
         assert right.missing == ()
         wrong.remove("USDT-NOPE")
         assert list(wrong.missing) == ["KRW-BTCC", "BTC-XRP"]
-        # Each is told once, whatever else is asked for.
-        stream.ticker("KRW-ETH").get(10)
+        # Each is told once, also after a reconnect, by which time another one is.
         sim.reset()
         eventually(lambda: len(sim.handshakes) == 2)
-        eventually(lambda: wrong.latest["KRW-BTC"].received_at)
-        assert len(told) == 1
+        stream.ticker("KRW-NEVER")
+        eventually(lambda: len(told) == 2)
+        assert isinstance(told[1], SilentCodesWarning)
+        assert told[1].codes == ("KRW-NEVER",)
     assert our_threads() == []
 
 

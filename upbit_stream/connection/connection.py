@@ -275,6 +275,7 @@ class Connection:
             return 0
         if verdict.strategy is ErrorStrategy.NO_RETRY:
             raise error
+        self._trial.interrupted(time.monotonic())
         # A first loss is healed at once, however young the connection was.
         since_reconnect = uptime if self._reconnects else math.inf
         delay = delay_after_loss(self._config.reconnect, verdict, since_reconnect)

@@ -25,7 +25,7 @@ from upbit_stream.protocol.decoding import (
     Undecodable,
     UnknownType,
 )
-from upbit_stream.protocol.demands import union
+from upbit_stream.protocol.demands import Demand, union
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.protocol.limits import REQUESTS
 from upbit_stream.protocol.requests import (
@@ -111,7 +111,7 @@ class Session:
         # What the list was when a question for it was sent, by the question's ticket.
         self._inquired: dict[str | None, tuple[TypeRequest, ...]] = {}
         self._version = -1
-        self._channels: tuple[AnyChannel, ...] = ()
+        self._demands: dict[AnyChannel, Demand] = {}
         self._housekeeping_at = now + _HOUSEKEEPING
         # Some channel has no room (policy "block"): nothing is read until it has.
         self._held_up = False
@@ -161,11 +161,10 @@ class Session:
         """Take over what is wanted now."""
         self._version, channels = self._wishes.fetch()
         now = time.monotonic()
-        self._channels = self._trial.admit(channels)
-        again = self._router.update(self._channels)
-        self._schedule.want(
-            union(channel.demand for channel in self._channels), again=again, now=now
-        )
+        admitted = self._trial.admit(channels)
+        self._demands = {channel: channel.demand for channel in admitted}
+        again = self._router.update(admitted)
+        self._schedule.want(union(self._demands.values()), again=again, now=now)
         for inquiry in self._wishes.inquiries:
             self._inquirer.want(inquiry, now)
 
@@ -176,7 +175,7 @@ class Session:
             text = write_request(requests, ticket=ticket, wire_format=self._wire_format)
             self._send(self._websocket.send_text, text)
             self._router.requested()
-            self._trial.asked(self._channels, now)
+            self._trial.asked(self._demands, now)
             self._receipt = None
             if self._trial.searching:
                 self._receipt = Inquiry()

@@ -7,7 +7,7 @@ several, lists with fewer of them are tried, until it is known which one makes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from upbit_stream.connection.router import AnyChannel
 from upbit_stream.protocol.demands import Demand
@@ -52,11 +52,16 @@ class Trial:
         admitted = (self._good.keys() - set(self._suspects)) | set(self._suspects[: self._probe])
         return tuple(channel for channel in channels if channel in admitted)
 
-    def asked(self, channels: Iterable[AnyChannel], now: float) -> None:
-        """A list with these channels has been sent."""
+    def asked(self, demands: Mapping[AnyChannel, Demand], now: float) -> None:
+        """A list of these channels' demands has been sent."""
         self._look_back(now)
-        self._asked = {channel: channel.demand for channel in channels}
+        self._asked = dict(demands)
         self._asked_at = now
+
+    def interrupted(self, now: float) -> None:
+        """The connection was lost for another reason: what was not answered by then will not be."""
+        self._look_back(now)
+        self._asked_at = float("inf")
 
     def refused(self, now: float) -> AnyChannel | None:
         """The last list was refused; the culprit, if that settles it."""
