@@ -10,6 +10,7 @@ from upbit_stream.delivery.channel import Channel, SubscriptionStats
 from upbit_stream.engine import Engine
 from upbit_stream.errors import StreamClosedError, UpbitStreamError
 from upbit_stream.events import Event
+from upbit_stream.protocol.codes import check_codes
 
 __all__ = ["Subscription"]
 
@@ -124,7 +125,9 @@ class Subscription(Generic[E]):
         subscription asks, for too many combinations of codes and indicators, and for streams
         that have no codes (or all of them).
         """
-        self._engine.change(self._channel, lambda demand: demand.adding(codes))
+        # Not under the engine's lock: an iterable is the person's own code.
+        checked = check_codes(codes)
+        self._engine.change(self._channel, lambda demand: demand.adding(checked))
 
     def remove(self, codes: str | Iterable[str]) -> None:
         """Unsubscribe codes; those that are not there do not matter.
@@ -133,7 +136,8 @@ class Subscription(Generic[E]):
         :class:`~upbit_stream.errors.SubscriptionError` if none would remain: that is
         :meth:`close`.
         """
-        self._engine.change(self._channel, lambda demand: demand.removing(codes))
+        checked = check_codes(codes)
+        self._engine.change(self._channel, lambda demand: demand.removing(checked))
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -158,3 +158,29 @@ def test_an_error_out_of_the_blue_costs_a_reconnect_and_nobody(
         eventually(lambda: len(sim.handshakes) == 2)
         eventually(lambda: len(sim.subscriptions()) == 2)
         assert not any(one.closed for one in subscriptions)
+
+
+def test_an_error_out_of_the_blue_does_not_end_the_only_one(
+    sim: Simulator, config: StreamConfig
+) -> None:
+    with UpbitStream(config=config) as stream:
+        subscription = stream.ticker("KRW-BTC")
+        subscription.get(10)
+        time.sleep(2.1)
+        sim.send_raw('{"error":{"name":"INVALID_PARAM","message":"?"}}')
+        eventually(lambda: len(sim.handshakes) == 2)
+        eventually(lambda: len(sim.subscriptions()) == 1)
+        assert not subscription.closed
+
+
+def test_who_asks_for_the_list_in_a_loop_leaves_requests_for_changes(
+    sim: Simulator, config: StreamConfig
+) -> None:
+    with UpbitStream(config=config) as stream:
+        stream.ticker("KRW-BTC").get(10)
+        started = time.monotonic()
+        for _ in range(6):
+            stream.list_subscriptions(10)
+        assert time.monotonic() - started > 2.0
+        assert stream.ticker("KRW-ETH").get(3).code == "KRW-ETH"
+        assert sim.errors == []

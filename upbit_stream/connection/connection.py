@@ -270,37 +270,29 @@ class Connection:
         if self.wishes.closing:
             raise _Closing
         verdict = judge(error)
-        if isinstance(verdict.error, SubscriptionError) and self._can_do_without(verdict.error):
-            self._begin_again(verdict, 0.0)
-            return 0
-        if verdict.strategy is ErrorStrategy.NO_RETRY:
-            raise error
-        self._trial.interrupted(time.monotonic())
         # A first loss is healed at once, however young the connection was.
         since_reconnect = uptime if self._reconnects else math.inf
         delay = delay_after_loss(self._config.reconnect, verdict, since_reconnect)
+        if isinstance(verdict.error, SubscriptionError):
+            self._refusal = verdict.error
+            culprit = self._trial.refused(time.monotonic())
+            if culprit is not None and self.wishes.channels == (culprit,):
+                raise error  # nothing would be left
+            if culprit is not None:
+                self.on_culprit(culprit)
+            if culprit is not None or self._trial.searching:
+                delay = 0.0  # the next list is another one
+        elif verdict.strategy is ErrorStrategy.NO_RETRY:
+            raise error
+        else:
+            self._trial.interrupted(time.monotonic())
         self._heed(verdict)
-        self._begin_again(verdict, delay)
-        return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
-
-    def _begin_again(self, verdict: Verdict, delay: float) -> None:
         self._reconnects += 1
         self._router.reset()
         _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, _when(delay))
         self._enter(ConnectionState.RECONNECTING)
         self._sleep(delay)
-
-    def _can_do_without(self, refusal: SubscriptionError) -> bool:
-        """The exchange has refused the list: find out whose fault it is, and take that one out.
-        False when nothing would be left.
-        """
-        if len(self.wishes.channels) == 1:
-            return False
-        self._refusal = refusal
-        culprit = self._trial.refused(time.monotonic())
-        if culprit is not None:
-            self.on_culprit(culprit)
-        return True
+        return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
 
     def _connect(self, attempts_before: int) -> BulkWebSocket:
         retrier = retrying(

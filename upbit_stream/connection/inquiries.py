@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from upbit_stream.connection.limiter import RateLimiter
+from upbit_stream.protocol.limits import INQUIRIES
 
 __all__ = ["Inquirer", "Inquiry", "Rows"]
 
@@ -46,11 +47,13 @@ class Inquiry:
 class Inquirer:
     """The questions on one socket. Belongs to the I/O thread.
 
-    One question of the wire answers all that were asked before it was sent.
+    One question of the wire answers all that were asked before it was sent. ``limiter`` is that
+    of all requests on the socket.
     """
 
     def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
+        self._share = RateLimiter(INQUIRIES)
         self._waiting: list[Inquiry] = []
         self._sent: dict[str, list[Inquiry]] = {}
         self._due_at = float("inf")
@@ -70,7 +73,7 @@ class Inquirer:
         """The ticket of a question to send now, which counts as sent; None for none."""
         if now < self._due_at:
             return None
-        wait = self._limiter.take()
+        wait = self._share.take() or self._limiter.take()
         if wait > 0:
             self._due_at = now + wait
             return None

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["CONNECTS", "INDICATOR_COMBINATIONS", "REQUESTS", "RateLimit", "stated_wait"]
+__all__ = [
+    "CONNECTS",
+    "INDICATOR_COMBINATIONS",
+    "INQUIRIES",
+    "REQUESTS",
+    "RateLimit",
+    "stated_wait",
+]
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,10 @@ CONNECTS = (RateLimit(5, 1.0),)
 
 #: Requests of any kind, on one connection.
 REQUESTS = (RateLimit(5, 1.0), RateLimit(100, 60.0))
+
+#: Of these, the questions for the list, lest someone who asks in a loop leaves none for changes
+#: of what is subscribed. (Our own choice.)
+INQUIRIES = (RateLimit(2, 1.0), RateLimit(30, 60.0))
 
 #: Codes × indicators, summed over the objects of one request to the info endpoint.
 INDICATOR_COMBINATIONS = 100
