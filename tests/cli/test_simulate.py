@@ -12,6 +12,7 @@ import trustme
 
 from tests.cli.conftest import Call, Start
 from tests.cli.program import Program
+from tests.conftest import ACCESS_KEY, SECRET_KEY
 
 
 def shown(program: Program) -> dict[str, str]:
@@ -34,6 +35,8 @@ def test_it_serves_what_it_says(start: Start) -> None:
     assert text.startswith("A simulated Upbit is running: 3 codes, 50 trades a second.")
     rest = re.search(r"REST +(http://127\.0\.0\.1:\d+/v1)\n", text)
     assert rest is not None
+    assert f"UPBIT_ACCESS_KEY={ACCESS_KEY}\n" in text
+    assert f"UPBIT_SECRET_KEY={SECRET_KEY}\n" in text
     with urllib.request.urlopen(f"{rest[1]}/market/all") as answer:
         assert len(json.load(answer)) == 3
     watch = start("watch", "KRW-BTC", "KRW-ETH", "-t", "trade", "--json", **settings)

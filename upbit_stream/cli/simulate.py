@@ -122,17 +122,22 @@ def _why_not(options: SimulateOptions, error: OSError) -> str:
 
 
 def _welcome(simulator: Simulator, options: SimulateOptions) -> str:
+    from upbit_stream.simulator import DEFAULT_KEYS
+
     settings = [("UPBIT_STREAM_URL", simulator.url)]
     if options.tls_cert is not None:
         settings.append(("SSL_CERT_FILE", str(options.tls_cert)))
     command = f"upbit-stream watch {' '.join(simulator.codes[:_SHOWN])}"
     codes = len(simulator.codes)
+    ((access_key, secret_key),) = DEFAULT_KEYS.items()  # of an account that nobody has
     return (
         f"A simulated Upbit is running: {codes} code{'s' * (codes != 1)}, "
         f"{options.rate:g} trades a second. Ctrl-C ends it.\n"
         "\n"
         f"  WebSocket  {simulator.url}\n"
         f"  REST       {simulator.rest_url}\n"
+        f"  Keys       UPBIT_ACCESS_KEY={access_key}\n"
+        f"             UPBIT_SECRET_KEY={secret_key}\n"
         "\n"
         "To watch it, in another terminal:\n"
         "\n"
