@@ -8,9 +8,7 @@ import ssl
 import threading
 import time
 
-import urllib3
-
-__all__ = ["MarketList"]
+__all__ = ["MarketList", "MarketListUnavailable"]
 
 # Seconds for the whole request; closing a stream may have to wait for it.
 _TIMEOUT = 2.0
@@ -19,6 +17,10 @@ _FRESH = 600.0
 
 # How alike two codes have to be for one to be taken for the other mistyped, from 0 to 1.
 _ALIKE = 0.7
+
+
+class MarketListUnavailable(Exception):
+    """The market list could not be had."""
 
 
 class MarketList:
@@ -35,8 +37,7 @@ class MarketList:
     def codes(self) -> frozenset[str]:
         """The codes that are traded.
 
-        Raises :class:`urllib3.exceptions.HTTPError` or ``ValueError`` when they cannot be had.
-        Takes two seconds at most.
+        Raises :class:`MarketListUnavailable` when they cannot be had. Takes two seconds at most.
         """
         with self._lock:
             if time.monotonic() - self._fetched_at < _FRESH:
@@ -47,20 +48,25 @@ class MarketList:
         return codes
 
     def _fetch(self) -> frozenset[str]:
+        import urllib3  # only here: few need the market list, and it takes time to import
+
         with urllib3.PoolManager(ssl_context=self._ssl_context) as pool:
-            response = pool.request(
-                "GET",
-                self._url,
-                fields={"is_details": "false"},
-                timeout=urllib3.Timeout(total=_TIMEOUT),
-                retries=False,
-            )
+            try:
+                response = pool.request(
+                    "GET",
+                    self._url,
+                    fields={"is_details": "false"},
+                    timeout=urllib3.Timeout(total=_TIMEOUT),
+                    retries=False,
+                )
+            except urllib3.exceptions.HTTPError as error:
+                raise MarketListUnavailable(f"{self._url}: {error}") from error
         if response.status != 200:
-            raise ValueError(f"{self._url} was answered with HTTP {response.status}")
-        rows = json.loads(response.data)
-        if not isinstance(rows, list):
-            raise ValueError(f"{self._url} was not answered with a list")
-        return frozenset(str(row["market"]) for row in rows if isinstance(row, dict))
+            raise MarketListUnavailable(f"{self._url} was answered with HTTP {response.status}")
+        try:
+            return frozenset(str(row["market"]) for row in json.loads(response.data))
+        except (ValueError, TypeError, KeyError) as error:
+            raise MarketListUnavailable(f"{self._url} was not answered with a list") from error
 
     def nearest(self, code: str) -> str | None:
         """The traded code that is most like ``code``: itself if it is traded; None for none.

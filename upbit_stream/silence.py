@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import urllib3
-
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.errors import SilentCodesWarning
-from upbit_stream.markets import MarketList
+from upbit_stream.markets import MarketList, MarketListUnavailable
 
 __all__ = ["tell_silence"]
 
@@ -28,7 +26,7 @@ def tell_silence(
     try:
         suggestions = {code: markets.nearest(code) for code in codes}
         known = True
-    except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
+    except MarketListUnavailable as error:
         _log.debug("the market list could not be had: %s", error)
         suggestions, known = dict.fromkeys(codes), False
     named = [_describe(code, suggestions[code], known) for code in codes[:_NAMED]]

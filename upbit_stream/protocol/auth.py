@@ -11,8 +11,6 @@ import uuid
 from collections.abc import Mapping
 from typing import NoReturn
 
-import jwt
-
 from upbit_stream.errors import AuthenticationError
 
 __all__ = ["Credentials", "find_credentials"]
@@ -50,6 +48,8 @@ class Credentials:
     def authorization(self) -> str:
         """The value of a new ``Authorization`` header, good for one handshake."""
         self.require("a token")
+        import jwt  # only here: it is a third of the package's import time, and most have no keys
+
         return "Bearer " + jwt.encode(
             {"access_key": self._access_key, "nonce": str(uuid.uuid4())},
             (self._secret_key or "").encode().ljust(_KEY_LENGTH, b"\0"),
