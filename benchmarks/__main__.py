@@ -12,6 +12,10 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
+from benchmarks.clients import CLIENTS
+from benchmarks.frames import CODES, payloads
+from benchmarks.server import serve
+
 OURS = "upbit_stream"
 
 
@@ -24,8 +28,6 @@ def main() -> None:
     parser.add_argument("--task", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.role == "server":
-        from benchmarks.server import serve
-
         serve(_core(0), options.messages)
     elif options.role == "client":
         _measure(json.loads(options.task))
@@ -44,16 +46,11 @@ def _core(number: int) -> int | None:
 def _measure(task: dict[str, Any]) -> None:
     if task["core"] is not None:
         os.sched_setaffinity(0, {task["core"]})
-    from benchmarks.clients import CLIENTS
-
     seconds = CLIENTS[task["client"]](task["port"], task["format"], task["messages"])
     print(json.dumps({"seconds": seconds}))
 
 
 def _compare(rounds: int, messages: int) -> None:
-    from benchmarks.clients import CLIENTS
-    from benchmarks.frames import CODES, payloads
-
     messages -= messages % (len(CODES) * 5)
     command = [sys.executable, "-m", "benchmarks"]
     server = subprocess.Popen(

@@ -6,6 +6,8 @@ import json
 import struct
 from typing import Any
 
+from upbit_stream import Ticker
+
 __all__ = ["CODES", "encode_round", "payloads"]
 
 CODES = tuple(f"KRW-B{number:03}" for number in range(200))
@@ -31,8 +33,6 @@ _TICKER: dict[str, Any] = {
 
 def payloads(short_keys: bool) -> list[bytes]:
     """One ticker for each code."""
-    from upbit_stream import Ticker
-
     short = dict(zip(Ticker.__struct_fields__, Ticker.__struct_encode_fields__, strict=True))
     return [
         json.dumps(

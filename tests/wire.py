@@ -7,6 +7,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from upbit_stream import (
+    Announcement,
+    Candle,
+    Event,
+    Indicator,
+    IndicatorSignal,
+    MyAsset,
+    MyOrder,
+    Orderbook,
+    Ticker,
+    Trade,
+)
+from upbit_stream.protocol.endpoints import Endpoint
+
 DATA = Path(__file__).parent / "data"
 KEYS: dict[str, dict[str, str]] = json.loads((DATA / "keys.json").read_text("utf-8"))
 #: The table of what is inside a field.
@@ -23,6 +37,24 @@ STREAMS = (
     "myOrder", "myAsset", "announcement", "indicator", "indicator_signal",
 )  # fmt: skip
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
+
+
+#: What each stream decodes to, and where it comes from.
+CLASSES: dict[str, type[Event]] = {
+    "ticker": Ticker,
+    "trade": Trade,
+    "orderbook": Orderbook,
+    "candle": Candle,
+    "myOrder": MyOrder,
+    "myAsset": MyAsset,
+    "announcement": Announcement,
+    "indicator": Indicator,
+    "indicator_signal": IndicatorSignal,
+}
+ENDPOINTS = {
+    **dict.fromkeys(("myOrder", "myAsset", "announcement"), Endpoint.PRIVATE),
+    **dict.fromkeys(("indicator", "indicator_signal"), Endpoint.INFO),
+}
 
 
 class Number(str):

@@ -13,14 +13,13 @@ from upbit_stream.delivery.notices import NoticeKind
 from upbit_stream.engine import Engine
 from upbit_stream.errors import ConnectionFailedError, StreamClosedError, SubscriptionError
 from upbit_stream.events import Event
+from upbit_stream.protocol.codes import name_some
 from upbit_stream.protocol.demands import Demand
+from upbit_stream.workers import LOOK_AROUND
 
 __all__ = ["ask_list", "take_snapshots"]
 
 _log = logging.getLogger("upbit_stream")
-
-# The longest that a wait lasts before it looks around (see delivery.channel).
-_LOOK_AROUND = 0.5
 
 
 def take_snapshots(engine: Engine, demand: Demand, timeout: float) -> dict[str, Any]:
@@ -52,8 +51,7 @@ def take_snapshots(engine: Engine, demand: Demand, timeout: float) -> dict[str, 
             raise channel.error.with_traceback(None)
         if engine.closing:
             raise StreamClosedError("the stream was closed before the snapshot came")
-        named = ", ".join(silent[:10]) + (f", … {len(silent)} codes" if len(silent) > 10 else "")
-        text = f"no {demand.type} snapshot of {named} within {timeout:g} s"
+        text = f"no {demand.type} snapshot of {name_some(silent, 10)} within {timeout:g} s"
         if not answers:
             raise TimeoutError(f"{text} (state: {engine.state.value})")
         _log.warning("%s", text)
@@ -69,7 +67,7 @@ def ask_list(engine: Engine, timeout: float) -> dict[str, list[dict[str, Any]]]:
     engine.start_if_new()
     lists: dict[str, list[dict[str, Any]]] = {}
     for connection, inquiry in engine.inquire():
-        while not inquiry.wait(min(_LOOK_AROUND, max(0.0, deadline - time.monotonic()))):
+        while not inquiry.wait(min(LOOK_AROUND, max(0.0, deadline - time.monotonic()))):
             if time.monotonic() >= deadline:
                 raise TimeoutError(
                     f"{connection.name} ({connection.state.value}) has not told its list within "

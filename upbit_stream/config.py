@@ -37,7 +37,8 @@ class OverflowPolicy(str, Enum):
     #: The queue's size does not matter, there is at most one event a code.
     LATEST = "latest"
     #: Drop nothing, read no further until there is room. Such a subscription gets a connection
-    #: of its own, so that it holds up nobody else; an exchange that is kept waiting too long
+    #: of its own, so that it holds up nobody else (where keys are needed, it shares the one that
+    #: there may be); an exchange that is kept waiting too long
     #: may close it.
     BLOCK = "block"
 

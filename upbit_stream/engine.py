@@ -26,12 +26,10 @@ from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region, endpoint_url
 from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
-from upbit_stream.workers import Worker, numbered
+from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
 __all__ = ["Engine"]
 
-# The longest that a wait lasts before it looks around (see delivery.channel).
-_LOOK_AROUND = 0.5
 # Seconds for closing what the person did not close: at interpreter exit, or when the last
 # reference was dropped.
 _UNATTENDED_CLOSE = 3.0
@@ -244,7 +242,7 @@ class Engine:
 
     def _wait(self, deadline: float | None) -> bool:
         """Wait for a change, or a while; False at the deadline. The lock is held."""
-        wait = _LOOK_AROUND
+        wait = LOOK_AROUND
         if deadline is not None:
             wait = min(wait, deadline - time.monotonic())
             if wait <= 0:

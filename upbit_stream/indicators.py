@@ -381,8 +381,9 @@ def check_signals(value: object) -> tuple[SignalSpec, ...]:
 
 
 def _each(value: object, example: str) -> Iterator[object]:
-    single = isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable)
-    given = (value,) if single else tuple(value)  # type: ignore[arg-type]
+    given: tuple[object, ...] = (value,)
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
+        given = tuple(value)
     if not given:
         raise SubscriptionError(f"indicators={value!r} is empty: name at least one, as {example}")
     return iter(given)

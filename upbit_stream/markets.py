@@ -12,6 +12,7 @@ __all__ = ["MarketList", "MarketListUnavailable"]
 
 # Seconds for the whole request; closing a stream may have to wait for it.
 _TIMEOUT = 2.0
+_CHUNK = 1 << 16
 # Seconds for which a list counts as new. Markets are added every few days.
 _FRESH = 600.0
 
@@ -37,7 +38,8 @@ class MarketList:
     def codes(self) -> frozenset[str]:
         """The codes that are traded.
 
-        Raises :class:`MarketListUnavailable` when they cannot be had. Takes two seconds at most.
+        Raises :class:`MarketListUnavailable` when they cannot be had. Takes a few
+        seconds at most.
         """
         with self._lock:
             if time.monotonic() - self._fetched_at < _FRESH:
@@ -50,6 +52,7 @@ class MarketList:
     def _fetch(self) -> frozenset[str]:
         import urllib3  # only here: few need the market list, and it takes time to import
 
+        deadline = time.monotonic() + _TIMEOUT
         with urllib3.PoolManager(ssl_context=self._ssl_context) as pool:
             try:
                 response = pool.request(
@@ -58,13 +61,20 @@ class MarketList:
                     fields={"is_details": "false"},
                     timeout=urllib3.Timeout(total=_TIMEOUT),
                     retries=False,
+                    preload_content=False,
                 )
+                body = b""
+                # The timeout is for each read: a server that drips must not take for ever.
+                while chunk := response.read1(_CHUNK):
+                    body += chunk
+                    if time.monotonic() > deadline:
+                        raise MarketListUnavailable(f"{self._url} takes too long")
             except urllib3.exceptions.HTTPError as error:
                 raise MarketListUnavailable(f"{self._url}: {error}") from error
         if response.status != 200:
             raise MarketListUnavailable(f"{self._url} was answered with HTTP {response.status}")
         try:
-            return frozenset(str(row["market"]) for row in json.loads(response.data))
+            return frozenset(str(row["market"]) for row in json.loads(body))
         except (ValueError, TypeError, KeyError) as error:
             raise MarketListUnavailable(f"{self._url} was not answered with a list") from error
 

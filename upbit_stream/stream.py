@@ -438,12 +438,6 @@ class UpbitStream:
         """The counters at this moment, over everything since the stream was made."""
         return self._engine.stats
 
-    def __repr__(self) -> str:
-        return (
-            f"<UpbitStream {self.region} {self.state.value}, "
-            f"{len(self._engine.channels)} subscriptions>"
-        )
-
     def list_subscriptions(self, timeout: float = 5.0) -> dict[str, list[dict[str, Any]]]:
         """What the exchange believes to be subscribed: for each endpoint with a connection
         (``"public"``, ``"private"``, ``"info"``) the type objects of its list, as it tells them::
@@ -458,6 +452,12 @@ class UpbitStream:
         require_seconds("timeout", timeout)
         return ask_list(self._engine, timeout)
 
+    def __repr__(self) -> str:
+        return (
+            f"<UpbitStream {self.region} {self.state.value}, "
+            f"{len(self._engine.channels)} subscriptions>"
+        )
+
     # Being told.
 
     def on_state(self, handler: Callable[[ConnectionState], R]) -> Callable[[ConnectionState], R]:
@@ -468,7 +468,9 @@ class UpbitStream:
     def on_error(self, handler: Callable[[UpbitStreamError], R]) -> Callable[[UpbitStreamError], R]:
         """Call ``handler`` with each error that did not reach you otherwise: failing callbacks
         (:class:`~upbit_stream.errors.CallbackError`), frames that cannot be decoded
-        (:class:`~upbit_stream.errors.DecodingError`), connections that ended for good. Also a
+        (:class:`~upbit_stream.errors.DecodingError`), codes that stay silent
+        (:class:`~upbit_stream.errors.SilentCodesWarning`), subscriptions that the exchange refused
+        (:class:`~upbit_stream.errors.SubscriptionError`), connections that ended for good. Also a
         decorator.
         """
         self._engine.notices.register(NoticeKind.ERROR, handler)

@@ -12,9 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["Worker", "numbered"]
+__all__ = ["LOOK_AROUND", "Worker", "numbered"]
 
 _log = logging.getLogger("upbit_stream")
+#: The longest that a wait lasts before it looks around, in seconds: on Windows a lock cannot be
+#: interrupted by Ctrl-C, and a wake-up that was missed must not be the end.
+LOOK_AROUND = 0.5
 # Seconds for a thread whose function has returned to be gone from the system.
 _LAST_STEPS = 1.0
 

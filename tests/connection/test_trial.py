@@ -84,7 +84,7 @@ def test_a_code_that_was_added_makes_a_suspect_too() -> None:
     trial = Trial()
     good = [channel(f"KRW-G{number}") for number in range(5)]
     trial.asked(demands(trial.admit(tuple(good))), 0.0)
-    good[2].change(good[2].demand.adding("KRW-BAD"))
+    good[2].change(good[2].demand.adding(("KRW-BAD",)))
     trial.asked(demands(trial.admit(tuple(good))), 10.0)
     assert trial.refused(10.2) is good[2]
 

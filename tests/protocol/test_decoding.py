@@ -13,6 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.wire import (
+    CLASSES,
+    ENDPOINTS,
     FORMATS,
     KEYS,
     NESTED,
@@ -25,19 +27,14 @@ from tests.wire import (
     write,
 )
 from upbit_stream import (
-    Announcement,
     Asset,
-    Candle,
     DecodingError,
     Event,
     EventParams,
-    Indicator,
     IndicatorParams,
     IndicatorSignal,
     IndicatorValue,
     MyAsset,
-    MyOrder,
-    Orderbook,
     OrderbookUnit,
     Ticker,
     Trade,
@@ -55,21 +52,6 @@ from upbit_stream.protocol.endpoints import Endpoint
 
 Numbers = Literal["float", "decimal"]
 NUMBERS: tuple[Numbers, ...] = ("float", "decimal")
-CLASSES: dict[str, type[Event]] = {
-    "ticker": Ticker,
-    "trade": Trade,
-    "orderbook": Orderbook,
-    "candle": Candle,
-    "myOrder": MyOrder,
-    "myAsset": MyAsset,
-    "announcement": Announcement,
-    "indicator": Indicator,
-    "indicator_signal": IndicatorSignal,
-}
-ENDPOINTS = {
-    **dict.fromkeys(("myOrder", "myAsset", "announcement"), Endpoint.PRIVATE),
-    **dict.fromkeys(("indicator", "indicator_signal"), Endpoint.INFO),
-}
 EVERY_DECODER = {
     (endpoint, name, numbers): Decoder(WireFormat(name), numbers, endpoint)
     for endpoint in Endpoint

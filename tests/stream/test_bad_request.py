@@ -49,7 +49,7 @@ def test_one_bad_among_twenty_good_under_load() -> None:
             stream.on_error(told.append)
             good = [Follower(stream, code) for code in CODES]
             eventually(lambda: all(len(one.ids) > 20 for one in good))
-            time.sleep(2.1)  # a list that stands for two seconds counts as taken
+            stream.list_subscriptions(10)  # the answer tells that the list was taken
             started = time.monotonic()
             bad = stream.ticker("KRW-BAD")
             eventually(lambda: bad.closed)
@@ -123,7 +123,7 @@ def test_a_code_that_is_added_to_a_good_one_ends_that_one_alone(
     with UpbitStream(config=config) as stream:
         other, grown = stream.ticker("KRW-BTC"), stream.ticker("KRW-ETH")
         other.get(10), grown.get(10)
-        time.sleep(2.1)
+        stream.list_subscriptions(10)
         grown.add("KRW-XRP")
         eventually(lambda: grown.closed)
         sim.trade("KRW-BTC")
@@ -153,7 +153,7 @@ def test_an_error_out_of_the_blue_costs_a_reconnect_and_nobody(
         subscriptions = [stream.ticker("KRW-BTC"), stream.ticker("KRW-ETH")]
         for one in subscriptions:
             one.get(10)
-        time.sleep(2.1)
+        stream.list_subscriptions(10)
         sim.send_raw('{"error":{"name":"INVALID_PARAM","message":"?"}}')
         eventually(lambda: len(sim.handshakes) == 2)
         eventually(lambda: len(sim.subscriptions()) == 2)
@@ -166,7 +166,7 @@ def test_an_error_out_of_the_blue_does_not_end_the_only_one(
     with UpbitStream(config=config) as stream:
         subscription = stream.ticker("KRW-BTC")
         subscription.get(10)
-        time.sleep(2.1)
+        stream.list_subscriptions(10)
         sim.send_raw('{"error":{"name":"INVALID_PARAM","message":"?"}}')
         eventually(lambda: len(sim.handshakes) == 2)
         eventually(lambda: len(sim.subscriptions()) == 1)

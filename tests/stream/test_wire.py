@@ -7,45 +7,22 @@ from typing import Any, Literal
 import pytest
 
 from tests.conftest import ACCESS_KEY, SECRET_KEY, eventually
-from tests.wire import FORMATS, differences, read_corpus, write
+from tests.wire import CLASSES, ENDPOINTS, FORMATS, differences, read_corpus, write
 from upbit_stream import (
-    Announcement,
-    Candle,
     DecodingError,
     Event,
-    Indicator,
-    IndicatorSignal,
     Macd,
     MovingAverage,
-    MyAsset,
-    MyOrder,
-    Orderbook,
     Rsi,
     StreamConfig,
     Subscription,
-    Ticker,
-    Trade,
     UpbitStream,
     UpbitStreamError,
 )
+from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.simulator import Simulator
 
 CORPUS = read_corpus()
-CLASSES = {
-    "ticker": Ticker,
-    "trade": Trade,
-    "orderbook": Orderbook,
-    "candle": Candle,
-    "myOrder": MyOrder,
-    "myAsset": MyAsset,
-    "announcement": Announcement,
-    "indicator": Indicator,
-    "indicator_signal": IndicatorSignal,
-}
-ENDPOINTS = {
-    **dict.fromkeys(("myOrder", "myAsset", "announcement"), "private"),
-    **dict.fromkeys(("indicator", "indicator_signal"), "info"),
-}
 CODES = sorted({frame.content["code"] for frame in CORPUS if "code" in frame.content})
 
 
@@ -84,7 +61,7 @@ def test_every_frame_of_the_corpus_arrives_as_its_event(
         for frame in CORPUS:
             # A snapshot that nobody waits for would be held back, rightly.
             content = {**frame.content, "stream_type": "REALTIME"}
-            endpoint = ENDPOINTS.get(frame.stream, "public")
+            endpoint = ENDPOINTS.get(frame.stream, Endpoint.PUBLIC).value
             assert sim.send_raw(write(content, wire_format).encode(), connection=endpoint) == 1
             event = subscriptions[content["type"]].get(timeout=10)
             assert isinstance(event, CLASSES[frame.stream])

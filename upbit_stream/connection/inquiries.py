@@ -55,7 +55,7 @@ class Inquirer:
         self._limiter = limiter
         self._share = RateLimiter(INQUIRIES)
         self._waiting: list[Inquiry] = []
-        self._sent: dict[str, list[Inquiry]] = {}
+        self._sent: dict[str | None, list[Inquiry]] = {}
         self._due_at = float("inf")
 
     def want(self, inquiry: Inquiry, now: float) -> None:
@@ -82,9 +82,7 @@ class Inquirer:
         self._due_at = float("inf")
         return ticket
 
-    def answered(self, ticket: str | None, rows: Rows) -> list[Inquiry]:
-        """The inquiries that this answer is for, which have it now."""
-        inquiries = self._sent.pop(ticket, []) if ticket is not None else []
-        for inquiry in inquiries:
+    def answer(self, ticket: str | None, rows: Rows) -> None:
+        """Give the inquiries that were sent with ``ticket`` their answer."""
+        for inquiry in self._sent.pop(ticket, []):
             inquiry.answer(rows)
-        return inquiries

@@ -106,8 +106,6 @@ class Session:
         limiter = RateLimiter(REQUESTS)
         self._schedule = RequestSchedule(limiter)
         self._inquirer = Inquirer(limiter)
-        # In a search for a culprit: whose answer tells that the list was taken.
-        self._receipt: Inquiry | None = None
         # What the list was when a question for it was sent, by the question's ticket.
         self._inquired: dict[str | None, tuple[TypeRequest, ...]] = {}
         self._version = -1
@@ -176,10 +174,8 @@ class Session:
             self._send(self._websocket.send_text, text)
             self._router.requested()
             self._trial.asked(self._demands, now)
-            self._receipt = None
             if self._trial.searching:
-                self._receipt = Inquiry()
-                self._inquirer.want(self._receipt, now)
+                self._inquirer.want(Inquiry(), now)  # nobody waits for it: it is the receipt
 
     def _inquire(self, now: float) -> None:
         # Only when everything was asked for, so that the answer tells of what is wanted now.
@@ -192,20 +188,23 @@ class Session:
         asked = self._inquired.pop(answer.ticket, None)
         if asked is None:
             return
-        now = time.monotonic()
-        if self._receipt in self._inquirer.answered(answer.ticket, answer.result):
-            self._settle(self._trial.accepted())
-        elif asked is self._schedule.asked and not same_list(asked, answer.result):
+        self._inquirer.answer(answer.ticket, answer.result)
+        if asked is not self._schedule.asked:
+            return  # it tells of a list that was replaced since
+        # An error would have come before the answer.
+        self._taken()
+        if not same_list(asked, answer.result):
             self._observer.on_difference(answer.result)
             self._router.expect_again(listed_codes(answer.result))
-            self._schedule.want(asked, again=True, now=now)
+            self._schedule.want(asked, again=True, now=time.monotonic())
 
-    def _settle(self, culprit: AnyChannel | None) -> None:
-        """The list that was tried was taken."""
-        self._receipt = None
+    def _taken(self) -> None:
+        """The exchange has taken the list that was asked for last."""
+        if self._trial.searching:
+            self._version = -1  # what is to be asked for next is another matter
+        culprit = self._trial.accepted()
         if culprit is not None:
             self._observer.on_culprit(culprit)
-        self._version = -1  # what is to be asked for now is another matter
 
     def _ping(self, now: float) -> None:
         if self._held_up:
@@ -268,4 +267,4 @@ class Session:
             for channel, codes in self._router.find_silent():
                 self._observer.on_silence(channel, codes)
             if self._trial.overdue(now):
-                self._settle(self._trial.accepted())
+                self._taken()

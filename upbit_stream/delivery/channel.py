@@ -21,7 +21,7 @@ from upbit_stream.errors import (
 )
 from upbit_stream.events import Event
 from upbit_stream.protocol.demands import Demand
-from upbit_stream.workers import Worker, numbered
+from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
 __all__ = ["Channel", "SubscriptionStats"]
 
@@ -32,9 +32,6 @@ E = TypeVar("E", bound=Event)
 # Events a dispatch thread takes at a time: enough to make the lock cheap, few enough that the
 # queue's size bounds what is in memory.
 _CHUNK = 128
-# The longest that a wait lasts before it looks around: on Windows a lock cannot be interrupted
-# by Ctrl-C, and a wake-up that was missed must not be the end.
-_LOOK_AROUND = 0.5
 # Seconds between two tellings of drops, and between two logged tracebacks of a failing callback.
 _TELL_EVERY = 1.0
 
@@ -310,7 +307,7 @@ class Channel(Generic[E]):
             while not len(self._queue):
                 if self._ended:
                     return []
-                wait = _LOOK_AROUND
+                wait = LOOK_AROUND
                 if deadline is not None:
                     wait = min(wait, deadline - time.monotonic())
                     if wait <= 0:

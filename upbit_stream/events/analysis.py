@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from upbit_stream.events.base import Event, Integer, Number, Record, Text, key
+from upbit_stream.events.base import Event, Integer, Number, Record, Text, key, utc_text
 
 
 class _Sparse(Record, frozen=True, kw_only=True, gc=False):
@@ -87,8 +87,7 @@ class _Analysis(Event, frozen=True, kw_only=True, gc=False):
     @property
     def candle_datetime(self) -> datetime | None:
         """The start of the candle that closed as an aware datetime (UTC)."""
-        start = self.candle_date_time_utc
-        return None if start is None else datetime.fromisoformat(start + "+00:00")
+        return utc_text(self.candle_date_time_utc)
 
 
 class Indicator(_Analysis, frozen=True, kw_only=True, gc=False):

@@ -44,6 +44,11 @@ def utc(milliseconds: int | None) -> _datetime | None:
     return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
 
 
+def utc_text(text: str | None) -> _datetime | None:
+    """A time of the exchange in words, UTC, as an aware datetime."""
+    return None if text is None else _datetime.fromisoformat(text + "+00:00")
+
+
 def _restore(cls: type[_S], values: tuple[Any, ...]) -> _S:
     return cls(**dict(zip(cls.__struct_fields__, values, strict=True)))
 
@@ -61,7 +66,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             cls._public = cls
 
     def to_dict(self) -> dict[str, Any]:
-        """The value as plain ones: a dict with the names of the DEFAULT format."""
+        """As plain values: a dict with the names of the DEFAULT format.
+
+        Every field of the class is there (None where the exchange sent nothing), of events
+        ``received_at``, too; what is inside is dicts and lists.
+        """
         return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
 
     def _identity(self) -> tuple[Any, ...]:
@@ -108,14 +117,6 @@ class Event(Record, frozen=True, kw_only=True, gc=False):
     def received_datetime(self) -> _datetime:
         """``received_at`` as an aware datetime (UTC), to the microsecond."""
         return _EPOCH + timedelta(microseconds=self.received_at // 1000)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The event as plain values: a dict with the names of the DEFAULT format.
-
-        Every field of the class is there (None where the exchange sent nothing), nested
-        units are dicts, and ``received_at`` is included.
-        """
-        return super().to_dict()
 
     def _identity(self) -> tuple[Any, ...]:
         fields = self.__struct_fields__

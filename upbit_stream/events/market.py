@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from upbit_stream.events.base import Event, Flag, Integer, Number, Record, Side, Text, key, utc
+from upbit_stream.events.base import (
+    Event,
+    Flag,
+    Integer,
+    Number,
+    Record,
+    Side,
+    Text,
+    key,
+    utc,
+    utc_text,
+)
 
 if TYPE_CHECKING:
     Change: TypeAlias = Literal["RISE", "EVEN", "FALL"]
@@ -203,5 +214,4 @@ class Candle(Event, frozen=True, kw_only=True, gc=False):
     @property
     def candle_datetime(self) -> datetime | None:
         """The start of the candle as an aware datetime (UTC)."""
-        start = self.candle_date_time_utc
-        return None if start is None else datetime.fromisoformat(start + "+00:00")
+        return utc_text(self.candle_date_time_utc)

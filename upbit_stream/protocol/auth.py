@@ -48,7 +48,7 @@ class Credentials:
     def authorization(self) -> str:
         """The value of a new ``Authorization`` header, good for one handshake."""
         self.require("a token")
-        import jwt  # only here: it is a third of the package's import time, and most have no keys
+        import jwt  # only here: it takes time to import, and most have no keys
 
         return "Bearer " + jwt.encode(
             {"access_key": self._access_key, "nonce": str(uuid.uuid4())},

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from upbit_stream.errors import InvalidCodeError
 
-__all__ = ["QUOTES", "check_codes"]
+__all__ = ["QUOTES", "check_codes", "name_some"]
 
 #: The quote currencies of all regions: Korea trades in KRW, BTC and USDT, the others in their
 #: own currency beside those.
@@ -37,6 +37,12 @@ def check_codes(codes: object) -> tuple[str, ...]:
             f'codes={codes!r} is empty: name at least one market, such as "KRW-BTC"', code=codes
         )
     return tuple(dict.fromkeys(map(_check, given)))
+
+
+def name_some(codes: Sequence[str], first: int = 3) -> str:
+    """``codes`` for people: the first ones, and how many there are."""
+    more = f", … {len(codes)} codes" if len(codes) > first else ""
+    return ", ".join(codes[:first]) + more
 
 
 def _check(code: object) -> str:

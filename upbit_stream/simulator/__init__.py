@@ -13,12 +13,12 @@ One port serves the three WebSocket endpoints and REST, from one background thre
 
 from __future__ import annotations
 
-try:
-    import websockets  # noqa: F401  (only to tell that it is missing)
-except ImportError as error:
+from importlib.util import find_spec
+
+if find_spec("websockets") is None:
     raise ImportError(
         'the simulator needs the websockets package: pip install "upbit-stream[simulator]"'
-    ) from error
+    )
 
 from upbit_stream.simulator.settings import Limits, Timing
 from upbit_stream.simulator.simulator import DEFAULT_KEYS, Simulator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -17,8 +17,6 @@ from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.protocol.requests import TypeRequest
 
 __all__ = ["CATEGORIES", "AnnouncementDemand", "AssetDemand", "OrderDemand"]
-
-_D = TypeVar("_D", bound="_AccountDemand")
 
 #: Kinds of announcement: those of Korea, then those that the documentation names besides.
 CATEGORIES = (
@@ -34,6 +32,9 @@ class OrderDemand(LiveDemand):
     type: str = "myOrder"
 
     endpoint: ClassVar[Endpoint] = Endpoint.PRIVATE
+    why_every_code: ClassVar[str] = (
+        "this my_order subscription is for every market; make one with codes to follow some of them"
+    )
 
     @property
     def conflation_key(self) -> Callable[[Any], Hashable]:
@@ -56,27 +57,13 @@ class OrderDemand(LiveDemand):
         every = any(member.every_code for member in members)
         yield TypeRequest("myOrder", None if every else tuple(codes))
 
-    def adding(self, codes: object) -> OrderDemand:
-        self._refuse_every("add")
-        return super().adding(codes)
-
-    def removing(self, codes: object) -> OrderDemand:
-        self._refuse_every("remove")
-        return super().removing(codes)
-
-    def _refuse_every(self, verb: str) -> None:
-        if self.every_code:
-            raise SubscriptionError(
-                f"{verb}(): this my_order subscription is for every market; make one with codes "
-                "to follow some of them"
-            )
-
 
 @dataclass(frozen=True)
 class _AccountDemand(LiveDemand):
     """A stream that is not about markets."""
 
     endpoint: ClassVar[Endpoint] = Endpoint.PRIVATE
+    why_every_code: ClassVar[str] = "this stream is not about markets, it has no codes"
 
     @property
     def latest_key(self) -> Callable[[Any], Any]:
@@ -85,16 +72,6 @@ class _AccountDemand(LiveDemand):
     @property
     def every_code(self) -> bool:
         return True
-
-    def adding(self: _D, codes: object) -> _D:
-        raise SubscriptionError(
-            f"add({codes!r}): {self.type} is not about markets, it has no codes"
-        )
-
-    def removing(self: _D, codes: object) -> _D:
-        raise SubscriptionError(
-            f"remove({codes!r}): {self.type} is not about markets, it has no codes"
-        )
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,8 @@ class IndicatorDemand(LiveDemand):
                 },
             )
 
-    def adding(self, codes: object) -> IndicatorDemand:
-        _check_won(check_codes(codes))
-        return super().adding(codes)
+    def adding(self, codes: tuple[str, ...]) -> IndicatorDemand:
+        return super().adding(_check_won(codes))
 
     def concerns(self, event: Event) -> bool:
         if not isinstance(event, (Indicator, IndicatorSignal)):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from upbit_stream.errors import SubscriptionError
 from upbit_stream.events import Event
-from upbit_stream.protocol.codes import check_codes
+from upbit_stream.protocol.codes import name_some
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.protocol.requests import TypeRequest
 
@@ -32,6 +32,8 @@ class Demand(ABC):
     endpoint: ClassVar[Endpoint] = Endpoint.PUBLIC
     #: Whether the exchange answers a request with a snapshot of each code.
     has_snapshots: ClassVar[bool] = True
+    #: What to say to someone who wants to add or remove codes where ``every_code`` holds.
+    why_every_code: ClassVar[str] = ""
 
     @property
     def latest_key(self) -> Callable[[Any], Any]:
@@ -52,9 +54,7 @@ class Demand(ABC):
 
     def describe(self) -> str:
         """For people: the type with its codes, the first ones of many."""
-        shown = ", ".join(self.codes[:3])
-        more = f", … {len(self.codes)} codes" if len(self.codes) > 3 else ""
-        return f"{self.type} {shown}{more}".rstrip()
+        return f"{self.type} {name_some(self.codes)}".rstrip()
 
     # As one of many.
 
@@ -68,21 +68,26 @@ class Demand(ABC):
     def merge(cls, members: Sequence[Any]) -> Iterable[TypeRequest]:
         """What covers all ``members`` of a group."""
 
-    # Changed.
+    # Changed. The codes are checked ones.
 
-    def adding(self: _D, codes: object) -> _D:
+    def adding(self: _D, codes: tuple[str, ...]) -> _D:
         """The demand with further codes."""
-        return replace(self, codes=tuple(dict.fromkeys((*self.codes, *check_codes(codes)))))
+        self._require_own_codes("add", codes)
+        return replace(self, codes=tuple(dict.fromkeys((*self.codes, *codes))))
 
-    def removing(self: _D, codes: object) -> _D:
+    def removing(self: _D, codes: tuple[str, ...]) -> _D:
         """The demand without ``codes``; at least one must remain."""
-        removed = check_codes(codes)
-        left = tuple(code for code in self.codes if code not in removed)
+        self._require_own_codes("remove", codes)
+        left = tuple(code for code in self.codes if code not in codes)
         if not left:
             raise SubscriptionError(
-                f"remove({list(removed)!r}) would leave no code; use close() instead"
+                f"remove({list(codes)!r}) would leave no code; use close() instead"
             )
         return replace(self, codes=left)
+
+    def _require_own_codes(self, verb: str, codes: tuple[str, ...]) -> None:
+        if self.every_code:
+            raise SubscriptionError(f"{verb}({list(codes)!r}): {self.why_every_code}")
 
     # What comes.
 

@@ -83,8 +83,8 @@ class OrderbookDemand(Demand):
         grouping = {"level": int(level) if level == int(level) else level} if level else {}
         yield TypeRequest("orderbook", tuple(codes), {**grouping, **_parts(members)})
 
-    def adding(self, codes: object) -> OrderbookDemand:
-        _check_level(self.level, check_codes(codes))
+    def adding(self, codes: tuple[str, ...]) -> OrderbookDemand:
+        _check_level(self.level, codes)
         return super().adding(codes)
 
     def is_complete(self, event: Event) -> bool:
