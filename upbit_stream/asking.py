@@ -41,7 +41,6 @@ def take_snapshots(engine: Engine, demand: Demand, timeout: float) -> dict[str, 
             if not events:
                 break
             for event in events:
-                channel.count_delivered()
                 answers.setdefault(event.code, event)
     finally:
         engine.unsubscribe(channel)

@@ -66,7 +66,6 @@ class Subscription(Generic[E]):
     def _events(self) -> Iterator[E]:
         self._engine.start_if_new()
         while events := self._channel.take(1):
-            self._channel.count_delivered()
             yield events[0]
         if self._channel.error is not None:
             # One exception for everyone who asks: without the traceback of the one before.
@@ -84,7 +83,6 @@ class Subscription(Generic[E]):
         deadline = None if timeout is None else time.monotonic() + timeout
         events = self._channel.take(1, deadline)
         if events:
-            self._channel.count_delivered()
             return events[0]
         if self._channel.error is not None:
             raise self._channel.error.with_traceback(None)

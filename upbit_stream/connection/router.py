@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.errors import DecodingError
@@ -27,6 +27,9 @@ else:
 _Sink: TypeAlias = Callable[[Any], None]
 
 _WITHOUT_CODE = (MyAsset, Announcement)
+
+# The decoder's own string, so that an identity tells almost every event; any other is compared.
+_REALTIME: Final = "REALTIME"
 
 # Seconds after its request in which a code's snapshot should have come (measured: 0.35); after
 # it, a newcomer is given realtime without one.
@@ -66,54 +69,61 @@ class _Outlet:
 
 
 class _Route:
-    """What happens to the events of one type and code."""
+    """Who is concerned by the events of one type and code."""
 
-    __slots__ = ("live", "outlets", "snapshots")
+    __slots__ = ("outlets", "snapshots")
 
     def __init__(self) -> None:
-        #: Where realtime events go at once. Usually the ``append`` of one batch.
-        self.live: tuple[_Sink, ...] = ()
         self.outlets: list[_Outlet] = []
         #: Whether this type has snapshots, which are not for everyone.
         self.snapshots = False
 
-    def connect(self, code: str | None) -> None:
-        """Lead realtime to those who want it; to newcomers it is held back."""
-        self.live = tuple(
+    def live(self, code: str | None) -> _Sink:
+        """What leads realtime to those who want it; for newcomers it is held back."""
+        sinks = [
             outlet.newcomers[code].held.append if code in outlet.newcomers else outlet.sink
             for outlet in self.outlets
             if outlet.channel.demand.realtime
-        )
-        self.snapshots = any(outlet.channel.demand.has_snapshots for outlet in self.outlets)
+        ]
+        return sinks[0] if len(sinks) == 1 else _fan_out(tuple(sinks))
 
 
-class _Routes(dict[str | None, _Route]):
+def _fan_out(sinks: tuple[_Sink, ...]) -> _Sink:
+    def sink(event: Any) -> None:
+        for one in sinks:
+            one(event)
+
+    return sink
+
+
+class _Routes:
     """The routes of a type by code. Some types have no codes, or are wanted for every code."""
 
     def __init__(self) -> None:
-        super().__init__()
-        #: Who wants the events of all codes, also of those without a route of their own.
-        self.general: _Route | None = None
+        self._by_code: dict[str | None, _Route] = {}
+        # Who wants the events of all codes, also of those without a route of their own.
+        self._general: _Route | None = None
+        #: Where the realtime events of each code go: usually the ``append`` of one batch.
+        self.live: dict[str | None, _Sink] = {}
 
     def add(self, outlet: _Outlet) -> None:
         if outlet.channel.demand.every_code:
-            self.general = self.general or _Route()
-            self.general.outlets.append(outlet)
+            self._general = self._general or _Route()
+            self._general.outlets.append(outlet)
         for code in outlet.channel.demand.codes:
-            self.setdefault(code, _Route()).outlets.append(outlet)
+            self._by_code.setdefault(code, _Route()).outlets.append(outlet)
 
     def connect(self) -> None:
-        for code, route in self.items():
-            if self.general is not None:
-                route.outlets += self.general.outlets
-            route.connect(code)
-        if self.general is not None:
-            self.general.connect(None)
+        """All outlets have been added: find out where each code's events go."""
+        everyone = self._general.outlets if self._general is not None else []
+        for route in self._by_code.values():
+            route.outlets += everyone
+        for route in (*self._by_code.values(), *filter(None, [self._general])):
+            route.snapshots = any(one.channel.demand.has_snapshots for one in route.outlets)
+        self.live = {code: route.live(code) for code, route in self._by_code.items()}
 
-    def __missing__(self, code: str | None) -> _Route:
-        if self.general is None:
-            raise KeyError(code)
-        return self.general
+    def find(self, code: str | None) -> _Route | None:
+        return self._by_code.get(code, self._general)
 
 
 class Router:
@@ -123,6 +133,8 @@ class Router:
         self._when_room = when_room
         self._outlets: dict[AnyChannel, _Outlet] = {}
         self._routes: dict[str, _Routes] = {}
+        # Their ``live``, by type.
+        self._live: dict[str, dict[str | None, _Sink]] = {}
 
     # Changes of what is wanted.
 
@@ -228,6 +240,7 @@ class Router:
         for of_type in routes.values():
             of_type.connect()
         self._routes = routes
+        self._live = {type_: of_type.live for type_, of_type in routes.items()}
 
     # The path of the events.
 
@@ -235,29 +248,41 @@ class Router:
         """Sort a batch of events into the channels' batches; the messages among them are
         returned.
         """
-        routes = self._routes
+        # A hot path: two look-ups for the usual event, and everything else elsewhere.
+        live = self._live
         messages: list[Message] = []
         for event in decoded:
             try:
-                route = routes[event.type][event.code]
+                usual = event.stream_type is _REALTIME
+                sink = live[event.type][event.code]
             except (KeyError, AttributeError):
-                if not isinstance(event, Event):
-                    messages.append(event)
-                elif event.type is None or (
-                    event.code is None and not isinstance(event, _WITHOUT_CODE)
-                ):
-                    messages.append(Undecodable(DecodingError(f"nobody can be meant by {event!r}")))
-                # Else a late one of a list that was replaced.
-                continue
-            if event.stream_type == "SNAPSHOT" and route.snapshots:
-                self._snapshot(route, event)
+                usual = False
+            if usual:
+                sink(event)
             else:
-                for sink in route.live:
-                    sink(event)
+                self._route_unusual(event, messages)
         return messages
 
-    def _snapshot(self, route: _Route, event: Event) -> None:
-        """Give a snapshot to those who wait for one; the others had theirs."""
+    def _route_unusual(self, event: Any, messages: list[Message]) -> None:
+        if not isinstance(event, Event):
+            messages.append(event)
+        elif event.type is None or (event.code is None and not isinstance(event, _WITHOUT_CODE)):
+            messages.append(Undecodable(DecodingError(f"nobody can be meant by {event!r}")))
+        else:
+            routes = self._routes.get(event.type)
+            route = None if routes is None else routes.find(event.code)
+            if routes is None or route is None:
+                return  # a late one of a list that was replaced
+            if event.stream_type == "SNAPSHOT" and route.snapshots:
+                if self._snapshot(route, event):
+                    routes.live[event.code] = route.live(event.code)
+            else:
+                route.live(event.code)(event)
+
+    def _snapshot(self, route: _Route, event: Event) -> bool:
+        """Give a snapshot to those who wait for one (the others had theirs); whether that makes
+        newcomers ordinary.
+        """
         code = event.code
         joined = False
         for outlet in route.outlets:
@@ -277,8 +302,7 @@ class Router:
                 outlet, event, since
             ):
                 outlet.sink(event)
-        if joined:
-            route.connect(code)
+        return joined
 
     def _is_news(self, outlet: _Outlet, event: Event, since: int) -> bool:
         """Whether a snapshot tells a channel more than it has been given ``since`` then."""

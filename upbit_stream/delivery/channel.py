@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import length_hint
 from typing import Any, Generic, TypeVar
 
 from upbit_stream.config import OverflowPolicy
@@ -31,7 +32,7 @@ E = TypeVar("E", bound=Event)
 
 # Events a dispatch thread takes at a time: enough to make the lock cheap, few enough that the
 # queue's size bounds what is in memory.
-_CHUNK = 128
+_CHUNK = 512
 # Seconds between two tellings of drops, and between two logged tracebacks of a failing callback.
 _TELL_EVERY = 1.0
 
@@ -75,6 +76,8 @@ class Channel(Generic[E]):
         self._drops = DropTally()
         self._drops_told_at = 0.0
         self._callbacks: tuple[Callable[[E], object], ...] = ()
+        # What the dispatch thread calls: the only callback, or what calls them all.
+        self._call: Callable[[E], object] = self._call_each
         self._worker: Worker | None = None
         self._started = False
         self._iterated = False
@@ -82,12 +85,15 @@ class Channel(Generic[E]):
         self._error: UpbitStreamError | None = None
         self._room_wanted: Callable[[], None] | None = None
         self._received = 0
-        self._delivered = 0
+        self._taken = 0
+        # What the dispatch thread has taken and is delivering: it alone moves the iterator, and
+        # how much is left of it is how anyone knows what was delivered, without counting.
+        self._pending: Iterator[E] = iter(())
         # Codes that did not answer, with the time (of time.time_ns()) at which that was noticed.
         self._silent_since: dict[str, int] = {}
         # Written by the I/O thread alone; readers take a copy of the dict, which is atomic.
         self._latest: dict[str, E] = {}
-        self._latest_key = demand.latest_key  # never changes
+        self._remember = demand.remember  # the same for every change of the demand
         # Written by the dispatch thread alone.
         self._errors = 0
         self._silenced = 0
@@ -104,7 +110,7 @@ class Channel(Generic[E]):
         and ``when_room`` is called once there is some.
         """
         # Before the queue, so that a callback never sees a `latest` older than its own event.
-        self._latest.update(zip(map(self._latest_key, events), events, strict=True))
+        self._remember(self._latest, events)
         with self._lock:
             if self._ended:
                 return ()
@@ -185,6 +191,7 @@ class Channel(Generic[E]):
                     "second subscription, it costs no second connection"
                 )
             self._callbacks = (*self._callbacks, callback)
+            self._call = callback if len(self._callbacks) == 1 else self._call_each
             self._ensure_worker()
 
     def _ensure_worker(self) -> None:
@@ -287,12 +294,13 @@ class Channel(Generic[E]):
         """The counters at this moment."""
         newest = max((event.received_at for event in self.latest.values()), default=None)
         with self._lock:
+            delivered = self._taken - length_hint(self._pending)
             return SubscriptionStats(
                 received=self._received,
-                delivered=self._delivered,
+                delivered=delivered,
                 dropped=self._drops.total,
                 # Also those that the dispatch thread has taken out and not delivered yet.
-                queued=self._received - self._delivered - self._drops.total,
+                queued=self._received - delivered - self._drops.total,
                 errors=self._errors,
                 last_event_age=None
                 if newest is None
@@ -300,50 +308,75 @@ class Channel(Generic[E]):
             )
 
     def take(self, limit: int, deadline: float | None = None) -> list[E]:
-        """Up to ``limit`` events, oldest first; waits for the first one until ``deadline`` (of
-        ``time.monotonic()``). Empty when none came, or when the channel has ended.
+        """Up to ``limit`` events, oldest first, which count as delivered; waits for the first one
+        until ``deadline`` (of ``time.monotonic()``). Empty when none came, or when the channel has
+        ended.
         """
         with self._lock:
-            while not len(self._queue):
-                if self._ended:
-                    return []
-                wait = LOOK_AROUND
-                if deadline is not None:
-                    wait = min(wait, deadline - time.monotonic())
-                    if wait <= 0:
-                        return []
-                self._filled.wait(wait)
-            events = self._queue.take(limit)
-            room_wanted, self._room_wanted = self._room_wanted, None
-        if room_wanted is not None:
-            room_wanted()
+            events = self._take_out(limit, deadline)
+        self._tell_room()
         return events
 
-    def count_delivered(self) -> None:
-        """Count an event that an iteration took."""
+    def _take_pending(self, limit: int) -> bool:
+        """As :meth:`take`, for the callbacks: an event counts as delivered when its turn comes."""
         with self._lock:
-            self._delivered += 1
+            events = self._take_out(limit, None)
+            self._pending = iter(events)
+        self._tell_room()
+        return bool(events)
+
+    def _take_out(self, limit: int, deadline: float | None) -> list[E]:
+        # With the lock held, which is given up while waiting.
+        while not len(self._queue):
+            if self._ended:
+                return []
+            wait = LOOK_AROUND
+            if deadline is not None:
+                wait = min(wait, deadline - time.monotonic())
+                if wait <= 0:
+                    return []
+            self._filled.wait(wait)
+        events = self._queue.take(limit)
+        self._taken += len(events)
+        return events
+
+    def _tell_room(self) -> None:
+        if self._room_wanted is not None:
+            with self._lock:
+                room_wanted, self._room_wanted = self._room_wanted, None
+            if room_wanted is not None:
+                room_wanted()
 
     # The dispatch thread.
 
     def _dispatch(self) -> None:
         # Of the newest of each code there may be a newer one at any moment: one at a time.
         chunk = 1 if self.overflow is OverflowPolicy.LATEST else _CHUNK
-        while events := self.take(chunk):
-            for number, event in enumerate(events):
+        while self._take_pending(chunk):
+            for event in self._pending:
                 if self._discarding:
-                    with self._lock:
-                        self._drops.add(events[number:])
-                        self._drops.add(self._queue.take(len(self._queue)))
-                    self.tell_drops(now=True)
+                    self._drop_rest(event)
                     return
-                # The only writer while there are callbacks: iteration is refused then.
-                self._delivered += 1
-                for callback in self._callbacks:
-                    try:
-                        callback(event)
-                    except BaseException as error:
-                        self._callback_failed(callback, event, error)
+                call = self._call
+                try:
+                    call(event)
+                except BaseException as error:
+                    self._callback_failed(call, event, error)
+
+    def _drop_rest(self, event: E) -> None:
+        with self._lock:
+            rest = [event, *self._pending]
+            self._taken -= len(rest)
+            self._drops.add(rest)
+            self._drops.add(self._queue.take(len(self._queue)))
+        self.tell_drops(now=True)
+
+    def _call_each(self, event: E) -> None:
+        for callback in self._callbacks:
+            try:
+                callback(event)
+            except BaseException as error:
+                self._callback_failed(callback, event, error)
 
     def _callback_failed(
         self, callback: Callable[[E], object], event: E, error: BaseException

@@ -70,8 +70,12 @@ class _BoundedQueue(ABC, Generic[E]):
         self._events.extend(events)
 
     def take(self, limit: int) -> list[E]:
+        if limit >= len(self._events):
+            taken = list(self._events)
+            self._events.clear()
+            return taken
         pop = self._events.popleft
-        return [pop() for _ in range(min(limit, len(self._events)))]
+        return [pop() for _ in range(limit)]
 
     @abstractmethod
     def _overflow(self, events: Sequence[E], excess: int) -> tuple[Sequence[E], Sequence[E]]:

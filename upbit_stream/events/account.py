@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from upbit_stream.events.base import Event, Flag, Integer, Number, Record, Side, Text, key, utc
+from upbit_stream.events.base import (
+    Event,
+    Flag,
+    Integer,
+    Number,
+    Record,
+    Side,
+    StreamType,
+    Text,
+    key,
+    utc,
+)
 
 
 class MyOrder(Event, frozen=True, kw_only=True, gc=False):
@@ -45,6 +56,8 @@ class MyOrder(Event, frozen=True, kw_only=True, gc=False):
     prevented_locked: Number | None = key("pl")
     trade_timestamp: Integer | None = key("ttms")
     order_timestamp: Integer = key("otms")
+    timestamp: Integer = key("tms")
+    stream_type: StreamType = key("st")
 
     @property
     def trade_datetime(self) -> datetime | None:
@@ -82,6 +95,8 @@ class MyAsset(Event, frozen=True, kw_only=True, gc=False):
     asset_uuid: Text = key("astuid")
     assets: Assets = key("ast")
     asset_timestamp: Integer = key("asttms")
+    timestamp: Integer = key("tms")
+    stream_type: StreamType = key("st")
 
     @property
     def asset_datetime(self) -> datetime | None:
@@ -104,6 +119,8 @@ class Announcement(Event, frozen=True, kw_only=True, gc=False):
     url: Text = key("url")
     first_listed_at: Text = key("flat")
     listed_at: Text = key("lat")
+    timestamp: Integer = key("tms")
+    stream_type: StreamType = key("st")
     body: Text | None = key("bd")
 
     @property

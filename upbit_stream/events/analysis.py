@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from upbit_stream.events.base import Event, Integer, Number, Record, Text, key, utc_text
+from upbit_stream.events.base import (
+    Event,
+    Integer,
+    Number,
+    Record,
+    StreamType,
+    Text,
+    key,
+    utc_text,
+)
 
 
 class _Sparse(Record, frozen=True, kw_only=True, gc=False):
@@ -81,8 +90,10 @@ class _Analysis(Event, frozen=True, kw_only=True, gc=False):
     timeframe: Text = key("tf")
     indicator: Text = key("ind")
     params: Params = key("p")
-    value: Value = key("v")
     candle_date_time_utc: Text = key("cdttmu")
+    value: Value = key("v")
+    timestamp: Integer = key("tms")
+    stream_type: StreamType = key("st")
 
     @property
     def candle_datetime(self) -> datetime | None:

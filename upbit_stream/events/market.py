@@ -12,6 +12,7 @@ from upbit_stream.events.base import (
     Number,
     Record,
     Side,
+    StreamType,
     Text,
     key,
     utc,
@@ -52,20 +53,18 @@ class Ticker(Event, frozen=True, kw_only=True, gc=False):
     low_price: Number = key("lp")
     trade_price: Number = key("tp")
     prev_closing_price: Number = key("pcp")
+    acc_trade_price: Number = key("atp")
     change: Change = key("c")
     change_price: Number = key("cp")
     signed_change_price: Number = key("scp")
     change_rate: Number = key("cr")
     signed_change_rate: Number = key("scr")
+    ask_bid: Side = key("ab")
     trade_volume: Number = key("tv")
     acc_trade_volume: Number = key("atv")
-    acc_trade_volume_24h: Number | None = key("atv24h")
-    acc_trade_price: Number = key("atp")
-    acc_trade_price_24h: Number | None = key("atp24h")
     trade_date: Text = key("tdt")
     trade_time: Text = key("ttm")
     trade_timestamp: Integer = key("ttms")
-    ask_bid: Side = key("ab")
     acc_ask_volume: Number = key("aav")
     acc_bid_volume: Number = key("abv")
     highest_52_week_price: Number = key("h52wp")
@@ -73,10 +72,15 @@ class Ticker(Event, frozen=True, kw_only=True, gc=False):
     lowest_52_week_price: Number = key("l52wp")
     lowest_52_week_date: Text = key("l52wdt")
     market_state: MarketState = key("ms")
-    delisting_date: dict[str, int] | None = key("dd")
-    #: Older fields, still seen now and then.
+    #: An older field, still seen now and then.
     is_trading_suspended: Flag | None = key("its")
+    delisting_date: dict[str, int] | None = key("dd")
+    #: An older field, still seen now and then.
     market_warning: Text | None = key("mw")
+    timestamp: Integer = key("tms")
+    acc_trade_price_24h: Number | None = key("atp24h")
+    acc_trade_volume_24h: Number | None = key("atv24h")
+    stream_type: StreamType = key("st")
 
     @property
     def trade_datetime(self) -> datetime | None:
@@ -94,20 +98,22 @@ class Trade(Event, frozen=True, kw_only=True, gc=False):
     """
 
     type: Literal["trade"] = key("ty")
+    timestamp: Integer = key("tms")
+    trade_date: Text = key("td")
+    trade_time: Text = key("ttm")
+    trade_timestamp: Integer = key("ttms")
     trade_price: Number = key("tp")
     trade_volume: Number = key("tv")
     ask_bid: Side = key("ab")
     prev_closing_price: Number = key("pcp")
     change: Change = key("c")
     change_price: Number = key("cp")
-    trade_date: Text = key("td")
-    trade_time: Text = key("ttm")
-    trade_timestamp: Integer = key("ttms")
     sequential_id: Integer = key("sid")
     best_ask_price: Number | None = key("bap")
     best_ask_size: Number | None = key("bas")
     best_bid_price: Number | None = key("bbp")
     best_bid_size: Number | None = key("bbs")
+    stream_type: StreamType = key("st")
 
     @property
     def trade_datetime(self) -> datetime | None:
@@ -148,9 +154,11 @@ class Orderbook(Event, frozen=True, kw_only=True, gc=False):
     """
 
     type: Literal["orderbook"] = key("ty")
+    timestamp: Integer = key("tms")
     total_ask_size: Number = key("tas")
     total_bid_size: Number = key("tbs")
     orderbook_units: Units = key("obu")
+    stream_type: StreamType = key("st")
     level: Number = key("lv")
 
     @property
@@ -205,6 +213,8 @@ class Candle(Event, frozen=True, kw_only=True, gc=False):
     trade_price: Number = key("tp")
     candle_acc_trade_volume: Number = key("catv")
     candle_acc_trade_price: Number = key("catp")
+    timestamp: Integer = key("tms")
+    stream_type: StreamType = key("st")
 
     @property
     def unit(self) -> str:

@@ -148,22 +148,26 @@ class Decoder:
         self.decode_all = self._decode_lists if wire_format.is_list else self._decode_objects
 
     def _decode_objects(self, payloads: Iterable[Payload]) -> list[Event | Message]:
-        decoded: list[Event | Message] = []
-        append, fast, telling = decoded.append, self._fast, self._telling
-        for payload in payloads:
-            try:
-                append(fast[payload[telling]](payload))
-            except Exception:  # whatever it was, the slow path finds out
-                decoded += self._decode_slowly(payload)
-        return decoded
+        fast, telling = self._fast, self._telling
+        try:
+            return [fast[payload[telling]](payload) for payload in payloads]
+        except Exception:  # whatever it was, the slow path finds out
+            return self._decode_each(payloads, slice(None))
 
     def _decode_lists(self, payloads: Iterable[Payload]) -> list[Event | Message]:
+        fast, telling = self._fast, self._telling
+        try:
+            # Almost always a list of one: its brackets aside, it is an object.
+            return [fast[payload[telling]](payload[1:-1]) for payload in payloads]
+        except Exception:
+            return self._decode_each(payloads, slice(1, -1))
+
+    def _decode_each(self, payloads: Iterable[Payload], inside: slice) -> list[Event | Message]:
+        """One of them is unusual: fast for each that is not."""
         decoded: list[Event | Message] = []
-        append, fast, telling = decoded.append, self._fast, self._telling
         for payload in payloads:
             try:
-                # Almost always a list of one: its brackets aside, it is an object.
-                append(fast[payload[telling]](payload[1:-1]))
+                decoded.append(self._fast[payload[self._telling]](payload[inside]))
             except Exception:
                 decoded += self._decode_slowly(payload)
         return decoded

@@ -7,6 +7,7 @@ and of a method call is paid once for hundreds of frames.
 
 from __future__ import annotations
 
+import struct
 from typing import Final, NamedTuple
 
 FIN: Final = 0x80
@@ -21,8 +22,12 @@ PING: Final = 0x9
 PONG: Final = 0xA
 OPCODES: Final = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 
-FIN_TEXT: Final = FIN | TEXT
-WHOLE_MESSAGE: Final = (FIN | BINARY, FIN_TEXT)
+# The header of the usual frame, read as one number: final, binary, unmasked, its length (which is
+# what is above this) in the last two bytes.
+HEADER_SIZE: Final = 4
+USUAL_HEADER: Final = (FIN | BINARY) << 24 | 126 << 16
+LONGEST_USUAL: Final = 0xFFFF
+read_header: Final = struct.Struct("!I").unpack_from
 
 # Close codes, section 7.4.1.
 NORMAL_CLOSURE: Final = 1000
@@ -82,8 +87,7 @@ class FrameReader:
         """Set by the close frame or a violation; what follows it in the buffer is never read."""
         self._max_message_size = max_message_size
         self._buffer_size = buffer_size
-        self._buffer = bytearray(buffer_size)
-        self._view = memoryview(self._buffer)
+        self._allocate(buffer_size)
         self._start = 0  # of the first frame that is not complete
         self._end = 0  # of what was received
         self._frame_size = 0  # of that first frame, header included; 0: not known yet
@@ -96,15 +100,18 @@ class FrameReader:
         tail = self._view[start : self._end]
         self._start, self._end = 0, len(tail)
         size = max(self._buffer_size, self._frame_size)
-        if size != len(self._buffer):
+        if size != len(self._view):
             # A new one, not a resized one: a bytearray with views on it cannot be resized.
-            buffer = bytearray(size)
-            buffer[: len(tail)] = tail
-            self._buffer = buffer
-            self._view = memoryview(buffer)
+            self._allocate(size)
+            self._view[: len(tail)] = tail
         elif start:
             self._view[: len(tail)] = tail
         return self._view[len(tail) :]
+
+    def _allocate(self, size: int) -> None:
+        # Behind what is filled there is always a header's worth to read.
+        self._buffer = bytearray(size + HEADER_SIZE)
+        self._view = memoryview(self._buffer)[:size]
 
     def messages(self, received: int) -> list[memoryview]:
         """Every message that `received` more bytes completed, as views into the buffer.
@@ -113,42 +120,35 @@ class FrameReader:
         checked to be UTF-8 and given as bytes too.
         """
         # The hot path of the whole package: local names, and nothing called for the usual frame (a
-        # whole message of 126 to 65535 bytes, unmasked) but the two that are the work. Any other
-        # costs a method call, and is the better for it: one place where the rules are checked.
+        # whole binary message of 126 to 65535 bytes, unmasked) but the two that are the work. Any
+        # other costs a method call, and is the better for it: one place where the rules are
+        # checked.
         buffer = self._buffer
         view = self._view
         start = self._start
         end = self._end = self._end + received
-        max_message_size = self._max_message_size
-        in_fragments = self._fragments is not None
+        longest = self._longest_usual()
         messages: list[memoryview] = []
         append = messages.append
-        if end == len(buffer) and self._buffer_size < LARGEST_BUFFER:
+        if end == len(view) and self._buffer_size < LARGEST_BUFFER:
             self._buffer_size = min(2 * self._buffer_size, LARGEST_BUFFER)
         self._frame_size = 0
         try:
             while end - start >= 2:
-                first = buffer[start]
-                if first in WHOLE_MESSAGE and buffer[start + 1] == 126 and not in_fragments:
-                    payload = start + 4
-                    if payload > end:
-                        break
-                    length = buffer[start + 2] << 8 | buffer[start + 3]
-                    if length > max_message_size:
-                        raise too_big(max_message_size)
-                    stop = payload + length
+                (header,) = read_header(buffer, start)
+                if 0 <= header - USUAL_HEADER <= longest:
+                    payload = start + HEADER_SIZE
+                    stop = payload + header - USUAL_HEADER
                     if stop > end:
-                        self._frame_size = stop - start
+                        if payload <= end:
+                            self._frame_size = stop - start
                         break
-                    message = view[payload:stop]
-                    if first == FIN_TEXT:
-                        check_utf8(message)
-                    append(message)
+                    append(view[payload:stop])
                 else:
                     stop = self._unusual_frame(start, end, messages)
                     if stop == start or self.ending is not None:
                         break
-                    in_fragments = self._fragments is not None
+                    longest = self._longest_usual()
                 start = stop
         except Violation as violation:
             self.ending = Ending(violation.code, violation.reason, violation=True)
@@ -156,6 +156,12 @@ class FrameReader:
             self.ending = Ending(INVALID_PAYLOAD, "text that is not UTF-8", violation=True)
         self._start = start
         return messages
+
+    def _longest_usual(self) -> int:
+        """Up to which length a usual frame is a message as it stands; inside a fragmented message
+        (-1) none is.
+        """
+        return -1 if self._fragments is not None else min(LONGEST_USUAL, self._max_message_size)
 
     def _unusual_frame(self, start: int, end: int, messages: list[memoryview]) -> int:
         """Take the frame at `start`, of any kind; where it stops, or `start` if it is incomplete.

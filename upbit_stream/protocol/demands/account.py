@@ -65,9 +65,9 @@ class _AccountDemand(LiveDemand):
     endpoint: ClassVar[Endpoint] = Endpoint.PRIVATE
     why_every_code: ClassVar[str] = "this stream is not about markets, it has no codes"
 
-    @property
-    def latest_key(self) -> Callable[[Any], Any]:
-        return attrgetter("type")
+    def remember(self, latest: dict[str, Any], events: Iterable[Any]) -> None:
+        for event in events:
+            latest[event.type] = event
 
     @property
     def every_code(self) -> bool:
