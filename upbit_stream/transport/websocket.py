@@ -31,6 +31,7 @@ DEFAULT_MAX_MESSAGE_SIZE: Final = 16 * 1024 * 1024
 DEFAULT_SEND_TIMEOUT: Final = 1.0
 LONGEST_CLOSE_REASON: Final = 123  # bytes: 125 of a control frame less the two of the code
 PONGS_KEPT: Final = 64
+LARGEST_RECORD: Final = 16 * 1024  # of TLS: RFC 8446, section 5.1
 
 WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -87,7 +88,11 @@ class BulkWebSocket(websocket.WebSocket):
         self._authorize = authorize
         self._send_timeout = send_timeout
         self._reader = FrameReader(max_message_size, buffer_size)
-        self._pongs: deque[tuple[bytes, float]] = deque(maxlen=PONGS_KEPT)
+        self.pongs: deque[tuple[bytes, float]] = deque(maxlen=PONGS_KEPT)
+        """See `take_pongs()`."""
+        self.received = 0
+        """Bytes that the last `receive()` took off the socket."""
+        self._tls = False
         self._filled = False  # the last read filled the buffer: there may be more
         self._close_sent = False
         self._send_failure: ConnectionClosed | None = None
@@ -121,6 +126,7 @@ class BulkWebSocket(websocket.WebSocket):
             sock.do_handshake()
             self.handshake_response = upgrade(sock, url, *address, options)
             self.sock.settimeout(0.0)
+            self._tls = isinstance(self.sock, ssl.SSLSocket)
             self.connected = True
         except BaseException as error:
             self.shutdown()
@@ -160,16 +166,27 @@ class BulkWebSocket(websocket.WebSocket):
             self._end(ABNORMAL_CLOSURE, "the socket has been shut down")
         reader = self._reader
         room = reader.room()
+        received = self.received = 0
         try:
             received = self.sock.recv_into(room)
+            if self._tls:
+                # One record a call: the rest of what is there, too.
+                while received and len(room) - received >= LARGEST_RECORD:
+                    more = self.sock.recv_into(room[received:])
+                    if not more:
+                        break
+                    received += more
         except WOULD_BLOCK:
-            self._filled = False
-            return []
+            if not received:
+                self._filled = False
+                return []
         except OSError as error:
-            self._end(ABNORMAL_CLOSURE, f"connection lost: {error}", error)
+            if not received:  # else it comes again
+                self._end(ABNORMAL_CLOSURE, f"connection lost: {error}", error)
         if not received:
             self._end(ABNORMAL_CLOSURE, "end of the stream without a close frame")
-        self._filled = received == len(room)
+        self.received = received
+        self._filled = len(room) - received < (LARGEST_RECORD if self._tls else 1)
         messages = reader.messages(received)
         if reader.controls or reader.ending is not None:
             self._answer()
@@ -186,16 +203,15 @@ class BulkWebSocket(websocket.WebSocket):
         """
         if self._filled or self._closed is not None:
             return True
-        sock = self.sock
-        return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        return self._tls and self.sock is not None and cast(ssl.SSLSocket, self.sock).pending() > 0
 
     def take_pongs(self) -> list[tuple[bytes, float]]:
         """The pongs since the last call: payload and `time.monotonic()` of arrival.
 
         Of more than 64 the newest 64.
         """
-        pongs = list(self._pongs)
-        self._pongs.clear()
+        pongs = list(self.pongs)
+        self.pongs.clear()
         return pongs
 
     def _answer(self) -> None:
@@ -204,7 +220,7 @@ class BulkWebSocket(websocket.WebSocket):
         now = time.monotonic()
         for opcode, payload in reader.controls:
             if opcode != PING:
-                self._pongs.append((payload, now))
+                self.pongs.append((payload, now))
             else:
                 with suppress(ConnectionClosed):  # kept for the owner's next send
                     self.pong(payload)
