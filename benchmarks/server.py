@@ -1,4 +1,4 @@
-"""The server: an upgrade, then frames as fast as the other side takes them."""
+"""The server: an upgrade, then frames that were made before. A process and a core of its own."""
 
 from __future__ import annotations
 
@@ -7,39 +7,86 @@ import hashlib
 import os
 import re
 import socket
+import ssl
 import sys
+import time
+from itertools import cycle, islice
 
-from benchmarks.frames import CODES, encode_round
+import msgspec
+import trustme
+
+from benchmarks.frames import STAMP, payloads
+from benchmarks.job import Job
+from upbit_stream.simulator.frames import frame
 
 __all__ = ["serve"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-# Rounds of all codes in one call of the system.
-_ROUNDS_AT_ONCE = 5
+_AT_ONCE = 512 * 1024  # bytes in one call of the system
 
 
-def serve(core: int | None, messages: int) -> None:
-    """Serve one client after the other: ``messages`` (in whole rounds of all codes) for each,
-    after its request. The port is written to standard output. Until standard input ends.
+def serve(authority: str) -> None:
+    """Serve one client for each job that is a line of standard input. Its port is the first line
+    of standard output; the certificate to trust is written to the file ``authority``.
     """
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    listener = socket.create_server(("127.0.0.1", 0))
-    print(listener.getsockname()[1], flush=True)
-    for line in sys.stdin:
-        chunk = encode_round(line.strip() == "SIMPLE") * _ROUNDS_AT_ONCE
-        client, _ = listener.accept()
-        with client:
-            _upgrade(client)
-            client.recv(1 << 16)  # the request
-            for _ in range(messages // (len(CODES) * _ROUNDS_AT_ONCE)):
-                client.sendall(chunk)
-            # Whatever it says, until it leaves.
-            try:
-                while client.recv(1 << 16):
-                    pass
-            except ConnectionError:
-                pass
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(authority)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print(listener.getsockname()[1], flush=True)
+        for line in sys.stdin:
+            job = msgspec.json.decode(line, type=Job)
+            frames = [frame(one) for one in payloads(job.kind, job.wire_format, job.codes)]
+            print("ready", flush=True)
+            client = listener.accept()[0]
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if job.tls:
+                client = context.wrap_socket(client, server_side=True)
+            with client:
+                try:
+                    _upgrade(client)
+                    client.recv(1 << 16)  # the request
+                    if job.rate:
+                        _send_paced(client, job)
+                    else:
+                        _send_all(client, frames, job.messages)
+                    while client.recv(1 << 16):  # whatever it says, until it leaves
+                        pass
+                except OSError:
+                    pass  # it has left
+
+
+def _send_all(client: socket.socket, frames: list[bytes], messages: int) -> None:
+    size = sum(map(len, frames)) // len(frames)
+    endless = cycle(frames)
+    # The chunks begin at different frames, so each is made once and sent again and again.
+    number = max(1, _AT_ONCE // size // len(frames)) * len(frames)
+    chunk = b"".join(islice(endless, number))
+    for _ in range(messages // number):
+        client.sendall(chunk)
+    client.sendall(b"".join(islice(endless, messages % number)))
+
+
+def _send_paced(client: socket.socket, job: Job) -> None:
+    """Each message (or burst) at its time, to the microsecond: the core is the server's own."""
+    name = b'"trade_timestamp":' if job.wire_format == "DEFAULT" else b'"ttms":'
+    parts = []
+    for payload in payloads(job.kind, job.wire_format, job.codes):
+        before, after = re.split(name + rb"\d+", payload)
+        whole = frame(before + name + STAMP + after)
+        parts.append(whole.split(STAMP))
+    endless = cycle(parts)
+    began = time.time_ns()
+    gap = 1_000_000_000 * job.burst // job.rate
+    for number in range(job.messages // job.burst):
+        due = began + number * gap
+        if (left := due - time.time_ns()) > 1_000_000:
+            time.sleep((left - 500_000) / 1e9)
+        while (now := time.time_ns()) < due:
+            pass
+        stamp = b"%d" % now
+        client.sendall(b"".join(a + stamp + b for a, b in islice(endless, job.burst)))
 
 
 def _upgrade(client: socket.socket) -> None:
@@ -53,3 +100,9 @@ def _upgrade(client: socket.socket) -> None:
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
     )
+
+
+if __name__ == "__main__":
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    serve(sys.argv[1])

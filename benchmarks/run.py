@@ -1,0 +1,69 @@
+"""Runs the suites and writes what came out."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks.findings import Report
+from benchmarks.laboratory import Laboratory
+from benchmarks.report import markdown, plots
+from benchmarks.suites import SUITES, Bench
+
+__all__ = ["run"]
+
+PACKAGES = (
+    "msgspec", "websocket-client", "websockets", "picows", "upbit-sdk", "pyupbit", "ccxt"
+)  # fmt: skip
+
+
+def run(rounds: int, scale: float, only: Sequence[str] | None, output: Path | None) -> None:
+    """Measure, print the table; into the folder ``output``, if there is one, table and plots."""
+    unknown = set(only or ()) - set(SUITES)
+    if unknown:
+        sys.exit(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
+    report = Report()
+    with Laboratory() as laboratory:
+        bench = Bench(laboratory, rounds, scale, report)
+        for name in only or SUITES:
+            began = time.monotonic()
+            SUITES[name](bench)
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    text = markdown(report, _circumstances(rounds))
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "results.md").write_text(text, "utf-8")
+        for name, drawing in plots(report).items():
+            (output / name).write_bytes(drawing)
+    print(text)
+
+
+def _circumstances(rounds: int) -> str:
+    names = {}
+    for name in PACKAGES:
+        try:
+            names[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return (
+        f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {_processor()}, "
+        f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}; "
+        + ", ".join(f"{name} {number}" for name, number in names.items())
+        + f". Medians of {rounds} rounds in turns, lowest and highest in brackets."
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
