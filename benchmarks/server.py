@@ -19,7 +19,7 @@ from benchmarks.frames import STAMP, payloads
 from benchmarks.job import Job
 from upbit_stream.simulator.frames import frame
 
-__all__ = ["serve"]
+__all__ = ["serve", "upgrade"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _AT_ONCE = 512 * 1024  # bytes in one call of the system
@@ -45,7 +45,7 @@ def serve(authority: str) -> None:
                 client = context.wrap_socket(client, server_side=True)
             with client:
                 try:
-                    _upgrade(client)
+                    upgrade(client)
                     client.recv(1 << 16)  # the request
                     if job.rate:
                         _send_paced(client, job)
@@ -89,7 +89,8 @@ def _send_paced(client: socket.socket, job: Job) -> None:
         client.sendall(b"".join(a + stamp + b for a, b in islice(endless, job.burst)))
 
 
-def _upgrade(client: socket.socket) -> None:
+def upgrade(client: socket.socket) -> None:
+    """Accept the WebSocket that a client asks for, whatever it asks."""
     head = b""
     while b"\r\n\r\n" not in head:
         head += client.recv(4096)
