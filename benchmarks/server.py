@@ -22,6 +22,7 @@ from upbit_stream.simulator.frames import frame
 __all__ = ["serve", "upgrade"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_CLOSE = 0x88  # the first byte of a close frame
 _AT_ONCE = 512 * 1024  # bytes in one call of the system
 
 
@@ -51,8 +52,8 @@ def serve(authority: str) -> None:
                         _send_paced(client, job)
                     else:
                         _send_all(client, frames, job.messages)
-                    while client.recv(1 << 16):  # whatever it says, until it leaves
-                        pass
+                    while (said := client.recv(1 << 16)) and said[0] != _CLOSE:
+                        pass  # whatever it says, until it leaves
                 except OSError:
                     pass  # it has left
 

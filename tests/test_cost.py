@@ -137,7 +137,5 @@ def test_an_event_takes_few_blocks_and_nothing_of_the_collector() -> None:
     events = decode_all(recording)
     blocks = sys.getallocatedblocks() - before
     assert len(events) == 1000
-    assert (
-        blocks < 30_000
-    )  # 28 were counted: an event with its numbers and texts
+    assert blocks < 30_000  # 28 were counted: an event with its numbers and texts
     assert not any(map(gc.is_tracked, events))

@@ -167,6 +167,7 @@ class BulkWebSocket(websocket.WebSocket):
         reader = self._reader
         room = reader.room()
         received = self.received = 0
+        failed = False
         try:
             received = self.sock.recv_into(room)
             if self._tls:
@@ -181,12 +182,13 @@ class BulkWebSocket(websocket.WebSocket):
                 self._filled = False
                 return []
         except OSError as error:
-            if not received:  # else it comes again
+            if not received:
                 self._end(ABNORMAL_CLOSURE, f"connection lost: {error}", error)
+            failed = True  # and fails again, when what came before it has been taken
         if not received:
             self._end(ABNORMAL_CLOSURE, "end of the stream without a close frame")
         self.received = received
-        self._filled = len(room) - received < (LARGEST_RECORD if self._tls else 1)
+        self._filled = failed or len(room) - received < (LARGEST_RECORD if self._tls else 1)
         messages = reader.messages(received)
         if reader.controls or reader.ending is not None:
             self._answer()
