@@ -174,22 +174,24 @@ def latency(bench: Bench) -> None:
 def memory(bench: Bench) -> None:
     """After ten million messages against after a hundred thousand; and with a slow callback."""
     once = Bench(bench.laboratory, 1, bench.scale, bench.report)
+    many = once.scaled(10_000_000)
     # A bounded queue, as it is by default: what piles up in it is not what is asked here.
     job = {"client": OURS, "measure": "memory", "messages": 10_000_000, "queue_size": 100_000}
     (found,) = once.measure(job)
+    early, late = f"after {many // 100:,} messages", f"after {many:,}"
     once.find(
-        "resident memory after 10 million messages against after 100,000",
-        divide(found["late"], found["early"]), 1.02, "≤",
-    )  # fmt: skip
-    for name, what in (("early", "after 100,000"), ("late", "after 10 million"), ("peak", "peak")):
+        f"resident memory {late} against {early}", divide(found["late"], found["early"]), 1.02, "≤"
+    )
+    for name, what in (("early", early), ("late", late), ("peak", "peak")):
         once.figure("MiB resident", what, found[name])
-    size = 20_000
+    size, rate, slow = 20_000, 20_000, 0.6
+    seconds = once.scaled(2_000_000) / rate * slow
     (found,) = once.measure(
-        {"client": OURS, "measure": "slow", "messages": 2_000_000, "rate": 20_000,
+        {"client": OURS, "measure": "slow", "messages": 2_000_000, "rate": rate,
          "queue_size": size}
     )  # fmt: skip
     once.find(
-        "resident memory after a callback ten times too slow for 60 s, against before",
+        f"resident memory after a callback ten times too slow for {seconds:.0f} s, against before",
         divide(found["after"], found["steady"]), 1.05, "≤",
     )  # fmt: skip
     once.figure("MiB resident", "a slow callback: before", found["steady"])
