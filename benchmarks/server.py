@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+import select
 import socket
 import ssl
 import sys
@@ -22,7 +23,8 @@ from upbit_stream.simulator.frames import frame
 __all__ = ["serve", "upgrade"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_CLOSE = 0x88  # the first byte of a close frame
+# The first bytes of frames.
+_CLOSE, _PING, _PONG = 0x88, 0x89, 0x8A
 _AT_ONCE = 512 * 1024  # bytes in one call of the system
 
 
@@ -66,6 +68,7 @@ def _send_all(client: socket.socket, frames: list[bytes], messages: int) -> None
     chunk = b"".join(islice(endless, number))
     for _ in range(messages // number):
         client.sendall(chunk)
+        _answer_pings(client)
     client.sendall(b"".join(islice(endless, messages % number)))
 
 
@@ -88,6 +91,20 @@ def _send_paced(client: socket.socket, job: Job) -> None:
             pass
         stamp = b"%d" % now
         client.sendall(b"".join(a + stamp + b for a, b in islice(endless, job.burst)))
+        if number % job.rate == 0:  # once a second, or more often
+            _answer_pings(client)
+
+
+def _answer_pings(client: socket.socket) -> None:
+    # Or the client would be right to call the connection dead.
+    while select.select([client], [], [], 0)[0]:
+        said = client.recv(1 << 16)
+        if not said or said[0] == _CLOSE:
+            raise ConnectionResetError("the client has left")
+        if said[0] == _PING:
+            mask, payload = said[2:6], said[6 : 6 + (said[1] & 0x7F)]
+            plain = bytes(one ^ mask[place % 4] for place, one in enumerate(payload))
+            client.sendall(bytes((_PONG, len(plain))) + plain)
 
 
 def upgrade(client: socket.socket) -> None:

@@ -21,6 +21,8 @@ def consume(job: Job, callbacks: Sequence[Callback]) -> None:
     for callback in callbacks:
         callback(None)
     while left > 0:
-        left -= sock.recv_into(buffer)
+        received = sock.recv_into(buffer)
+        assert received, "the server has gone"
+        left -= received
     for callback in callbacks:
         callback(None)
