@@ -7,7 +7,6 @@ import itertools
 import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import FrozenInstanceError
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
@@ -390,14 +389,14 @@ def test_they_can_be_copied_and_pickled(spec: object) -> None:
 
 def test_they_cannot_be_changed() -> None:
     indicator = Rsi()
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         indicator.period = 21  # type: ignore[misc]
     indicator.params["period"] = 21
     indicator.to_wire()["params"]["period"] = 21
     assert indicator == Rsi(14)
     given = {"threshold": 70}
     signal = SignalSpec(indicator, "overbought", given)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         signal.trigger = "oversold"  # type: ignore[misc]
     with pytest.raises(TypeError):
         signal.event_params["threshold"] = 80  # type: ignore[index]

@@ -11,7 +11,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
+
+import msgspec
 
 from upbit_stream.config import OverflowPolicy, StreamConfig
 from upbit_stream.connection.connection import Connection
@@ -363,12 +366,12 @@ class Engine:
     def stats(self) -> StreamStats:
         """The counters at this moment."""
         with self._lock:
-            totals = Totals(**vars(self._retired))
+            totals = copy(self._retired)
             for channel in (*self._channels, *self._leaving):
                 totals.add_channel(channel)
             for connection in self._connections:
                 totals.add_connection(connection.info)
-        return StreamStats(**vars(totals))
+        return StreamStats(**msgspec.structs.asdict(totals))
 
     # What the connections tell.
 

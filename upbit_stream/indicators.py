@@ -26,9 +26,10 @@ Source of the values: Upbit's developer pages of 2026.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
+
+import msgspec
 
 from upbit_stream.errors import SubscriptionError
 
@@ -114,8 +115,7 @@ _METHODS = {
 }
 
 
-@dataclass(frozen=True)
-class SignalSpec:
+class SignalSpec(msgspec.Struct, frozen=True):
     """An indicator with the trigger that is waited for.
 
     Made by the methods of the indicators: ``Rsi(14).overbought(70)``. ``trigger`` and
@@ -125,7 +125,7 @@ class SignalSpec:
 
     indicator: IndicatorSpec
     trigger: str
-    event_params: Mapping[str, int] = field(default_factory=dict, hash=False)
+    event_params: Mapping[str, int] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         indicator, trigger, given = _as_indicator(self.indicator), self.trigger, self.event_params
@@ -140,7 +140,7 @@ class SignalSpec:
             raise SubscriptionError(
                 f"{trigger} of {indicator!r}: event_params takes {wanted}, not {given!r}"
             )
-        object.__setattr__(self, "event_params", MappingProxyType(dict(given)))
+        msgspec.structs.force_setattr(self, "event_params", MappingProxyType(dict(given)))
         _check(f"{indicator!r} has no signals: for those", row.signal_values, indicator.params)
         _check(f"{self!r} does not exist:", rules, given)
 
@@ -148,6 +148,10 @@ class SignalSpec:
         method = _METHODS.get(self.trigger, self.trigger)
         given = ", ".join(f"{name}={value!r}" for name, value in self.event_params.items())
         return f"{self.indicator!r}.{method}({given})"
+
+    def __hash__(self) -> int:
+        # A view of a dict has no hash.
+        return hash((self.indicator, self.trigger))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view of a dict cannot be pickled or copied.
@@ -177,8 +181,7 @@ class SignalSpec:
         )
 
 
-@dataclass(frozen=True)
-class IndicatorSpec:
+class IndicatorSpec(msgspec.Struct, frozen=True):
     """What all indicators have in common.
 
     Use one of them: :class:`Volume`, :class:`Rsi`, :class:`MovingAverage`, :class:`MaCrossover`,
@@ -198,7 +201,7 @@ class IndicatorSpec:
     @property
     def params(self) -> dict[str, Any]:
         """The parameters by Upbit's names, as events have them: ``{"period": 14}``."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return msgspec.structs.asdict(self)
 
     def to_wire(self) -> dict[str, Any]:
         """The object as it stands in a request."""
@@ -212,8 +215,7 @@ class IndicatorSpec:
         return indicator == self.name and _agree(self.params, params)
 
 
-@dataclass(frozen=True)
-class Volume(IndicatorSpec):
+class Volume(IndicatorSpec, frozen=True):
     """The traded volume against its average over ``period`` candles: 5, 10, 15, … 50.
 
     Its value has ``volume`` and ``avg_volume`` (in the traded currency), and ``ratio``, the one
@@ -229,8 +231,7 @@ class Volume(IndicatorSpec):
         return SignalSpec(self, "volume_spike", {"multiplier": multiplier})
 
 
-@dataclass(frozen=True)
-class Rsi(IndicatorSpec):
+class Rsi(IndicatorSpec, frozen=True):
     """The relative strength index over ``period`` candles: 2 to 14, 21 or 25.
 
     Its value has ``rsi``, from 0 to 100. Signals exist for the periods 7, 9, 14, 21 and 25.
@@ -249,8 +250,7 @@ class Rsi(IndicatorSpec):
         return SignalSpec(self, "oversold", {"threshold": threshold})
 
 
-@dataclass(frozen=True)
-class MovingAverage(IndicatorSpec):
+class MovingAverage(IndicatorSpec, frozen=True):
     """The average price over ``period`` candles, simple (``"SMA"``) or exponential (``"EMA"``).
 
     Periods: 3, 5, 7, 10, 15, 20, 25, 30, 50, 60, 90, 99, 100, 120, 200. Its value has ``value``,
@@ -271,8 +271,7 @@ class MovingAverage(IndicatorSpec):
         return SignalSpec(self, "price_cross_below")
 
 
-@dataclass(frozen=True)
-class MaCrossover(IndicatorSpec):
+class MaCrossover(IndicatorSpec, frozen=True):
     """Two moving averages (both ``"SMA"`` or both ``"EMA"``), of a short and a long period.
 
     The pairs that exist, in candles: 5/20, 20/60, 30/90 and 50/200. Its value has ``ma_short``
@@ -294,8 +293,7 @@ class MaCrossover(IndicatorSpec):
         return SignalSpec(self, "dead_cross")
 
 
-@dataclass(frozen=True)
-class BollingerBands(IndicatorSpec):
+class BollingerBands(IndicatorSpec, frozen=True):
     """The average price over ``period`` candles, with a band on either side.
 
     ``period`` is 10, 20 or 50. The bands are ``multiplier`` standard deviations away: 1.0, 1.5,
@@ -310,7 +308,7 @@ class BollingerBands(IndicatorSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "multiplier", float(self.multiplier))
+        msgspec.structs.force_setattr(self, "multiplier", float(self.multiplier))
 
     def crosses_above(self) -> SignalSpec:
         """The *price* crosses upwards.
@@ -325,8 +323,7 @@ class BollingerBands(IndicatorSpec):
         return SignalSpec(self, "price_cross_below")
 
 
-@dataclass(frozen=True)
-class Macd(IndicatorSpec):
+class Macd(IndicatorSpec, frozen=True):
     """Moving average convergence/divergence: a fast average less a slow one, and its average.
 
     The triples that exist, in candles: 12/26/9, 8/17/9 and 5/35/5. Its value has ``macd`` (the

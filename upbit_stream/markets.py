@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import ssl
 import threading
@@ -90,5 +89,7 @@ class MarketList:
         elsewhere = sorted(one for one in codes if one.partition("-")[2] == base)
         if elsewhere:
             return elsewhere[0]
+        import difflib  # for the mistyped only
+
         alike = difflib.get_close_matches(code, sorted(codes), n=1, cutoff=_ALIKE)
         return alike[0] if alike else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from upbit_stream.connection.states import ConnectionInfo
 from upbit_stream.delivery.channel import Channel
@@ -11,8 +12,7 @@ from upbit_stream.delivery.channel import Channel
 __all__ = ["StreamStats", "Totals"]
 
 
-@dataclass(frozen=True)
-class StreamStats:
+class StreamStats(msgspec.Struct, frozen=True):
     """A stream's counters at one moment, over all its connections and subscriptions so far.
 
     Events that an iteration takes after its subscription was closed are not counted any more.
@@ -35,8 +35,7 @@ class StreamStats:
     reconnects: int
 
 
-@dataclass
-class Totals:
+class Totals(msgspec.Struct):
     """Sums over channels and connections, also over those that are gone. Its owner holds a lock
     around every call.
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
 from enum import Enum
 
+import msgspec
 import websocket
 
 from upbit_stream.errors import (
@@ -36,8 +36,7 @@ _BACKOFF = ErrorStrategy.RETRY_WITH_BACKOFF
 _NEVER = ErrorStrategy.NO_RETRY
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """A loss, judged."""
 
     strategy: ErrorStrategy

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
 
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.errors import DecodingError
@@ -39,14 +40,13 @@ _SNAPSHOT_PATIENCE = 3.0
 _SILENCE = 10.0
 
 
-@dataclass
-class _Newcomer:
+class _Newcomer(msgspec.Struct):
     """A code that joined a stream under way, and begins with its snapshot."""
 
     #: The moment from which on the snapshot is not waited for any more.
     until: float = float("inf")
     #: Realtime events that came meanwhile; those newer than the snapshot follow it.
-    held: list[Any] = field(default_factory=list)
+    held: list[Any] = msgspec.field(default_factory=list)
 
 
 class _Outlet:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import PongOverdue
@@ -51,8 +52,7 @@ _GATHER = 0.005
 _LAST_WORDS = 0.2
 
 
-@dataclass
-class Traffic:
+class Traffic(msgspec.Struct):
     """What went over a connection's sockets. Written by the I/O thread alone, read by anyone."""
 
     messages: int = 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+import msgspec
 
 __all__ = ["ConnectionInfo", "ConnectionState", "overall_state"]
 
@@ -26,8 +27,7 @@ class ConnectionState(str, Enum):
     ERROR = "error"
 
 
-@dataclass(frozen=True)
-class ConnectionInfo:
+class ConnectionInfo(msgspec.Struct, frozen=True):
     """A connection at one moment."""
 
     name: str

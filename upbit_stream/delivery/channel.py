@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import length_hint
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.drops import DropTally
@@ -38,8 +39,7 @@ _CHUNK = 512
 _TELL_EVERY = 1.0
 
 
-@dataclass(frozen=True)
-class SubscriptionStats:
+class SubscriptionStats(msgspec.Struct, frozen=True):
     """A subscription's counters at one moment. They start at zero and never go back."""
 
     #: Events that the connection handed over.

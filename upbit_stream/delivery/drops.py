@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from upbit_stream.config import OverflowPolicy
 from upbit_stream.events import Event
@@ -11,8 +12,7 @@ from upbit_stream.events import Event
 __all__ = ["Drop", "DropTally"]
 
 
-@dataclass(frozen=True)
-class Drop:
+class Drop(msgspec.Struct, frozen=True):
     """Events that a subscription dropped because its queue was full. Given to ``on_drop``.
 
     Drops are gathered and told about once a second; together the ``count`` of all of them is
@@ -30,12 +30,11 @@ class Drop:
     last_timestamp: int | None
 
 
-@dataclass
-class DropTally:
+class DropTally(msgspec.Struct):
     """Gathers drops between two tellings. Its owner holds a lock around every call."""
 
     total: int = 0
-    _by_code: dict[str, int] = field(default_factory=dict)
+    _by_code: dict[str, int] = msgspec.field(default_factory=dict)
     _first: int | None = None
     _last: int | None = None
 

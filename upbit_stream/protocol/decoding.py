@@ -9,7 +9,6 @@ both spellings of every key, and never raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
@@ -83,38 +82,33 @@ _EXCERPT = 200
 _INTEGER_DIGITS = 40
 
 
-@dataclass(frozen=True)
-class ServerError:
+class ServerError(msgspec.Struct, frozen=True):
     """``{"error": …}``: the server will close the connection right after it."""
 
     name: str
     message: str
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(msgspec.Struct, frozen=True):
     """``{"status": "UP"}``: the answer to a text ``PING``."""
 
     status: str
 
 
-@dataclass(frozen=True)
-class SubscriptionList:
+class SubscriptionList(msgspec.Struct, frozen=True):
     """The answer to ``LIST_SUBSCRIPTIONS``, with the keys of the DEFAULT format."""
 
     ticket: str | None
     result: tuple[Mapping[str, Any], ...]
 
 
-@dataclass(frozen=True)
-class UnknownType:
+class UnknownType(msgspec.Struct, frozen=True):
     """A well-formed message of a type that this version does not know."""
 
     type: str
 
 
-@dataclass(frozen=True)
-class Undecodable:
+class Undecodable(msgspec.Struct, frozen=True):
     """A frame that is nothing that Upbit documents."""
 
     error: DecodingError

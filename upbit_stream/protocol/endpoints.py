@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
 
 from upbit_stream.errors import SubscriptionError
 
@@ -28,8 +29,7 @@ class Endpoint(str, Enum):
 _KOREAN = frozenset({"announcement", "indicator", "indicator_signal"})
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(msgspec.Struct, frozen=True):
     """A country's exchange. Announcements and indicators exist in Korea only."""
 
     name: str

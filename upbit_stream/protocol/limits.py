@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
+
+import msgspec
 
 __all__ = [
     "CONNECTS",
@@ -22,8 +22,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class RateLimit:
+class RateLimit(msgspec.Struct, frozen=True):
     """At most ``count`` in any span of ``seconds``."""
 
     count: int
@@ -62,6 +61,9 @@ def stated_wait(headers: Mapping[str, str], body: bytes) -> float:
         try:
             return max(0.0, float(header))
         except ValueError:
+            # Rarely needed, and slow to import.
+            from email.utils import parsedate_to_datetime
+
             with suppress(ValueError):
                 until = parsedate_to_datetime(header)
                 return max(0.0, (until - datetime.now(until.tzinfo)).total_seconds())

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from upbit_stream.protocol.wire_format import WireFormat
 
@@ -23,8 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class TypeRequest:
+class TypeRequest(msgspec.Struct, frozen=True):
     """One type object of a request.
 
     ``codes`` are spelled as on the wire (``KRW-BTC.15``); None: the type is asked for without
@@ -33,7 +33,7 @@ class TypeRequest:
 
     type: str
     codes: tuple[str, ...] | None
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
         """The object as it stands in the request."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -25,8 +24,7 @@ CATEGORIES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class OrderDemand(LiveDemand):
+class OrderDemand(LiveDemand, frozen=True):
     """The account's orders and their trades; without codes, of every market."""
 
     type: str = "myOrder"
@@ -58,8 +56,7 @@ class OrderDemand(LiveDemand):
         yield TypeRequest("myOrder", None if every else tuple(codes))
 
 
-@dataclass(frozen=True)
-class _AccountDemand(LiveDemand):
+class _AccountDemand(LiveDemand, frozen=True):
     """A stream that is not about markets."""
 
     endpoint: ClassVar[Endpoint] = Endpoint.PRIVATE
@@ -74,8 +71,7 @@ class _AccountDemand(LiveDemand):
         return True
 
 
-@dataclass(frozen=True)
-class AssetDemand(_AccountDemand):
+class AssetDemand(_AccountDemand, frozen=True):
     """The account's balances."""
 
     type: str = "myAsset"
@@ -91,8 +87,7 @@ class AssetDemand(_AccountDemand):
         yield TypeRequest("myAsset", None)
 
 
-@dataclass(frozen=True)
-class AnnouncementDemand(_AccountDemand):
+class AnnouncementDemand(_AccountDemand, frozen=True):
     """The exchange's announcements; without categories, all of them."""
 
     type: str = "announcement"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from upbit_stream.errors import SubscriptionError
@@ -29,8 +28,7 @@ def _indicator_key(event: Indicator | IndicatorSignal) -> Hashable:
     return event.code, event.timeframe, event.indicator, event.params, trigger
 
 
-@dataclass(frozen=True)
-class IndicatorDemand(LiveDemand):
+class IndicatorDemand(LiveDemand, frozen=True):
     """Indicators, or signals of them, of some codes in one timeframe."""
 
     timeframe: str = ""

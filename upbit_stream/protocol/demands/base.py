@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import msgspec
 
 from upbit_stream.errors import SubscriptionError
 from upbit_stream.events import Event
@@ -20,8 +20,7 @@ _D = TypeVar("_D", bound="Demand")
 Sink: TypeAlias = Callable[[Any], None]
 
 
-@dataclass(frozen=True)
-class Demand(ABC):
+class Demand(msgspec.Struct, frozen=True):
     """What one subscription wants. ``type`` is the wire's (``trade``, ``candle.1m``)."""
 
     type: str
@@ -64,16 +63,16 @@ class Demand(ABC):
         return self.type
 
     @classmethod
-    @abstractmethod
     def merge(cls, members: Sequence[Any]) -> Iterable[TypeRequest]:
-        """What covers all ``members`` of a group."""
+        """What covers all ``members`` of a group. Each kind of demand has its own."""
+        raise NotImplementedError
 
     # Changed. The codes are checked ones.
 
     def adding(self: _D, codes: tuple[str, ...]) -> _D:
         """The demand with further codes."""
         self._require_own_codes("add", codes)
-        return replace(self, codes=tuple(dict.fromkeys((*self.codes, *codes))))
+        return msgspec.structs.replace(self, codes=tuple(dict.fromkeys((*self.codes, *codes))))
 
     def removing(self: _D, codes: tuple[str, ...]) -> _D:
         """The demand without ``codes``; at least one must remain."""
@@ -83,7 +82,7 @@ class Demand(ABC):
             raise SubscriptionError(
                 f"remove({list(codes)!r}) would leave no code; use close() instead"
             )
-        return replace(self, codes=left)
+        return msgspec.structs.replace(self, codes=left)
 
     def _require_own_codes(self, verb: str, codes: tuple[str, ...]) -> None:
         if self.every_code:
@@ -104,8 +103,7 @@ class Demand(ABC):
         return sink
 
 
-@dataclass(frozen=True)
-class LiveDemand(Demand):
+class LiveDemand(Demand, frozen=True):
     """A stream that has no snapshots: what happens is told when it happens."""
 
     snapshot: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 import msgspec
@@ -29,8 +28,7 @@ DEPTHS = (1, 5, 15, 30)
 FULL_DEPTH = DEPTHS[-1]
 
 
-@dataclass(frozen=True)
-class MarketDemand(Demand):
+class MarketDemand(Demand, frozen=True):
     """Tickers, trades or candles."""
 
     @classmethod
@@ -44,8 +42,7 @@ class MarketDemand(Demand):
         yield TypeRequest(members[0].type, tuple(codes), _parts(members))
 
 
-@dataclass(frozen=True)
-class OrderbookDemand(Demand):
+class OrderbookDemand(Demand, frozen=True):
     """Order books of ``depth`` rows, prices grouped by ``level``."""
 
     depth: int = FULL_DEPTH
