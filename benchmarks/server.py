@@ -49,18 +49,19 @@ def serve(authority: str) -> None:
             with client:
                 try:
                     upgrade(client)
-                    client.recv(1 << 16)  # the request
+                    hearing = _Hearing(client)
+                    hearing.wait()  # for the request
                     if job.rate:
-                        _send_paced(client, job)
+                        _send_paced(client, hearing, job)
                     else:
-                        _send_all(client, frames, job.messages)
-                    while (said := client.recv(1 << 16)) and said[0] != _CLOSE:
-                        pass  # whatever it says, until it leaves
+                        _send_all(client, hearing, frames, job.messages)
+                    while True:
+                        hearing.wait()  # until it leaves
                 except OSError:
                     pass  # it has left
 
 
-def _send_all(client: socket.socket, frames: list[bytes], messages: int) -> None:
+def _send_all(client: socket.socket, hearing: _Hearing, frames: list[bytes], messages: int) -> None:
     size = sum(map(len, frames)) // len(frames)
     endless = cycle(frames)
     # The chunks begin at different frames, so each is made once and sent again and again.
@@ -68,11 +69,11 @@ def _send_all(client: socket.socket, frames: list[bytes], messages: int) -> None
     chunk = b"".join(islice(endless, number))
     for _ in range(messages // number):
         client.sendall(chunk)
-        _answer_pings(client)
+        hearing.answer()
     client.sendall(b"".join(islice(endless, messages % number)))
 
 
-def _send_paced(client: socket.socket, job: Job) -> None:
+def _send_paced(client: socket.socket, hearing: _Hearing, job: Job) -> None:
     """Each message (or burst) at its time, to the microsecond: the core is the server's own."""
     name = b'"trade_timestamp":' if job.wire_format == "DEFAULT" else b'"ttms":'
     parts = []
@@ -92,19 +93,43 @@ def _send_paced(client: socket.socket, job: Job) -> None:
         stamp = b"%d" % now
         client.sendall(b"".join(a + stamp + b for a, b in islice(endless, job.burst)))
         if number % job.rate == 0:  # once a second, or more often
-            _answer_pings(client)
+            hearing.answer()
 
 
-def _answer_pings(client: socket.socket) -> None:
-    # Or the client would be right to call the connection dead.
-    while select.select([client], [], [], 0)[0]:
-        said = client.recv(1 << 16)
-        if not said or said[0] == _CLOSE:
+class _Hearing:
+    """What a client says: its pings are answered, or it would be right to call the connection
+    dead.
+    """
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        self._unread = b""
+
+    def answer(self) -> None:
+        """Hear what was said until now. Raises ``ConnectionResetError`` when it has left."""
+        while select.select([self._client], [], [], 0)[0]:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until it says something, and hear that."""
+        said = self._client.recv(1 << 16)
+        if not said:
             raise ConnectionResetError("the client has left")
-        if said[0] == _PING:
-            mask, payload = said[2:6], said[6 : 6 + (said[1] & 0x7F)]
-            plain = bytes(one ^ mask[place % 4] for place, one in enumerate(payload))
-            client.sendall(bytes((_PONG, len(plain))) + plain)
+        self._unread += said
+        # First byte, length and mask bit, mask, payload; short frames are all that matter.
+        while len(self._unread) >= 6:
+            first, length = self._unread[0], self._unread[1] & 0x7F
+            if length == 126:
+                length = int.from_bytes(self._unread[2:4], "big") + 2
+            if len(self._unread) < 6 + length:
+                return
+            mask, payload = self._unread[2:6], self._unread[6 : 6 + length]
+            self._unread = self._unread[6 + length :]
+            if first == _CLOSE:
+                raise ConnectionResetError("the client has left")
+            if first == _PING:
+                plain = bytes(one ^ mask[place % 4] for place, one in enumerate(payload))
+                self._client.sendall(bytes((_PONG, len(plain))) + plain)
 
 
 def upgrade(client: socket.socket) -> None:

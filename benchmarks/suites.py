@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -201,6 +202,8 @@ def memory(bench: Bench) -> None:
 
 def start(bench: Bench) -> None:
     """Import, and the way to the first event."""
+    for package in ("upbit_stream", "websocket"):
+        _import_time(package)  # which writes its bytecode, as installing it does
     ours = [_import_time("upbit_stream") for _ in range(bench.rounds)]
     theirs = [_import_time("websocket") for _ in range(bench.rounds)]
     ratios = divide([one["seconds"] for one in ours], [one["seconds"] for one in theirs])
@@ -227,7 +230,8 @@ def _import_time(package: str) -> dict[str, float]:
         "print(json.dumps({'seconds': seconds, 'resident': resident}))"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     result: dict[str, float] = json.loads(done.stdout)
     return result
 

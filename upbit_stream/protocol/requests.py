@@ -6,7 +6,6 @@ union of what every subscription wants (see :mod:`~upbit_stream.protocol.demands
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -63,7 +62,7 @@ def write_list_request(*, ticket: str, wire_format: WireFormat) -> str:
 
 def _write(ticket: str, objects: Sequence[Mapping[str, Any]], wire_format: WireFormat) -> str:
     message = [{"ticket": ticket}, *objects, {"format": wire_format.value}]
-    return json.dumps(message, separators=(",", ":"))
+    return msgspec.json.encode(message).decode()
 
 
 def same_list(requests: Iterable[TypeRequest], rows: Iterable[Mapping[str, Any]]) -> bool:
