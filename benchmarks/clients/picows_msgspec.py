@@ -1,12 +1,10 @@
-"""picows (Cython, asyncio) with msgspec: a listener that decodes and calls, nothing else."""
+"""picows (Cython, asyncio) with msgspec: a listener that decodes to the same types and calls."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from collections.abc import Sequence
-from types import GenericAlias
-from typing import Any, get_args
 
 import msgspec
 from picows import WSFrame, WSListener, WSTransport, ws_connect
@@ -18,26 +16,10 @@ from upbit_stream.protocol.decoding import EVENT_CLASSES
 from upbit_stream.protocol.variants import wire_variant
 
 
-def plain_struct(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """The fields of an event in a struct as one writes it by hand: no base, and no time of
-    receipt, which our own events have.
-    """
-    fields: list[tuple[str, Any, Any]] = []
-    for field in msgspec.structs.fields(cls):
-        kind: Any = field.type
-        if field.name == "orderbook_units":
-            rows, _ = get_args(kind)
-            row, _ = get_args(rows)
-            kind = GenericAlias(tuple, (plain_struct(row), ...)) | None
-        if field.name != "received_at":
-            fields.append((field.name, kind, msgspec.field(default=None, name=field.encode_name)))
-    return msgspec.defstruct(cls.__name__, fields, kw_only=True, gc=False)
-
-
 def consume(job: Job, callbacks: Sequence[Callback]) -> None:
     """Decode and call in the listener."""
     event = wire_variant(EVENT_CLASSES[job.kind.split()[0]], job.wire_format == "SIMPLE", False)
-    decode = msgspec.json.Decoder(plain_struct(event)).decode
+    decode = msgspec.json.Decoder(event).decode
     left = job.messages
 
     class Listener(WSListener):  # type: ignore[misc]  # picows is not typed
