@@ -69,6 +69,7 @@ def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str) -> list[tuple
 def test_a_backlog_takes_few_reads_and_few_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     reads = count_calls(monkeypatch, BulkWebSocket, "receive")
     rings = count_calls(monkeypatch, Channel, "_ring")
+    puts = count_calls(monkeypatch, Channel, "put")
     done = threading.Event()
     seen = Counter[str]()
 
@@ -84,6 +85,7 @@ def test_a_backlog_takes_few_reads_and_few_wake_ups(monkeypatch: pytest.MonkeyPa
             assert done.wait(30)
     assert len(reads) < 100  # 25 were counted, for 5.6 MB
     assert sum(waiting for (waiting,) in rings) < 100  # 7
+    assert len(puts) < 100  # not one for each event
 
 
 def test_a_message_that_comes_alone_takes_one_read_and_one_wake_up(
@@ -138,4 +140,6 @@ def test_an_event_takes_few_blocks_and_nothing_of_the_collector() -> None:
     blocks = sys.getallocatedblocks() - before
     assert len(events) == 1000
     assert blocks < 30_000  # 28 were counted: an event with its numbers and texts
-    assert not any(map(gc.is_tracked, events))
+    # A book holds containers, which is what would have the collector look at it.
+    books = decode_all(payloads("orderbook 15", "SIMPLE", 200))
+    assert not any(map(gc.is_tracked, [*events, *books]))
