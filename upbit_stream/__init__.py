@@ -11,6 +11,7 @@
 
 from upbit_stream.config import OverflowPolicy, ReconnectPolicy, StreamConfig
 from upbit_stream.connection.causes import ErrorStrategy
+from upbit_stream.connection.pool import ConnectionPool
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import SubscriptionStats
 from upbit_stream.delivery.drops import Drop
@@ -69,6 +70,7 @@ __all__ = [
     "Candle",
     "ConnectionFailedError",
     "ConnectionInfo",
+    "ConnectionPool",
     "ConnectionState",
     "DecodingError",
     "Drop",

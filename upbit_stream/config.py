@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,8 @@ REST_URL_VARIABLE = "UPBIT_REST_URL"
 
 # Seconds (measured in September 2026; 120 are documented).
 _IDLE_DROP = 60
+
+_NOTEBOOK_LINGER = 30.0
 
 _Choice = TypeVar("_Choice", bound=Enum)
 
@@ -108,8 +111,18 @@ class StreamConfig:
     ping_timeout: float = 10.0
     #: Seconds for DNS, TCP, TLS and the upgrade together.
     connect_timeout: float = 10.0
+    #: Seconds of silence, of all that a connection carries, before one that used to be busy is
+    #: doubted: the exchange is asked, and the connection replaced if it does not deliver. (Where
+    #: such silences are usual, it takes longer.)
+    stale_after: float = 30.0
+    #: Seconds between two reports to ``on_health``. (A dead thread or an overdue pong is seen
+    #: within a second.)
+    health_interval: float = 30.0
+    #: Seconds for which a connection that nobody uses any more stays open for the next stream of
+    #: the process. 0, but 30 in a notebook and under this package's pytest plugin.
+    linger: float = field(default_factory=lambda: _default_linger())
     reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
-    #: Events that a subscription's queue holds (and its dispatch thread up to 128 more); what
+    #: Events that a subscription's queue holds (and its dispatch thread up to 512 more); what
     #: happens beyond is the policy's matter.
     queue_size: int = 100_000
     overflow: OverflowPolicy | Literal["drop_oldest", "drop_newest", "latest", "block"] = (
@@ -135,6 +148,9 @@ class StreamConfig:
             )
         _require_number("ping_timeout", self.ping_timeout, above=0)
         _require_number("connect_timeout", self.connect_timeout, above=0)
+        _require_number("stale_after", self.stale_after, above=0)
+        _require_number("health_interval", self.health_interval, above=0)
+        _require_number("linger", self.linger, at_least=0)
         if not isinstance(self.reconnect, ReconnectPolicy):
             raise TypeError(f"reconnect={self.reconnect!r}: a ReconnectPolicy is needed")
         require_queue_size(self.queue_size)
@@ -157,6 +173,24 @@ class StreamConfig:
         if rest_url is None:
             rest_url = region.rest_url if url is None else rest_url_beside(url)
         return (url or region.url).rstrip("/"), rest_url.rstrip("/")
+
+
+def linger_by_default(seconds: float) -> None:
+    """Let configurations that say nothing of it have this ``linger``."""
+    global _lingering
+    _lingering = seconds
+
+
+_lingering: float | None = None
+
+
+def _default_linger() -> float:
+    if _lingering is not None:
+        return _lingering
+    # What a notebook's kernel has in its main module; nothing is imported to find out.
+    kernel = sys.modules.get("ipykernel.zmqshell")
+    shell = getattr(kernel, "ZMQInteractiveShell", None)
+    return _NOTEBOOK_LINGER if shell is not None and shell.initialized() else 0.0
 
 
 def choose(name: str, value: object, choices: type[_Choice]) -> _Choice:

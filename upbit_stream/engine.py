@@ -7,6 +7,7 @@ reference to that one can close everything.
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 import weakref
@@ -19,14 +20,17 @@ import msgspec
 from upbit_stream.config import OverflowPolicy, StreamConfig
 from upbit_stream.connection.connection import Connection
 from upbit_stream.connection.inquiries import Inquiry
-from upbit_stream.connection.states import ConnectionInfo, ConnectionState, overall_state
+from upbit_stream.connection.pool import ConnectionPool, Lease
+from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.errors import AuthenticationError, StreamClosedError, UpbitStreamError
+from upbit_stream.leases import Leases
 from upbit_stream.markets import MarketList
+from upbit_stream.monitoring.watchdog import watchdog
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.demands import Demand, check_combinations
-from upbit_stream.protocol.endpoints import Endpoint, Region, endpoint_url
+from upbit_stream.protocol.endpoints import Endpoint, Region
 from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
@@ -40,30 +44,31 @@ _UNATTENDED_CLOSE = 3.0
 # Seconds of it, at most, that are kept for telling the handlers.
 _HANDLERS_SHARE = 0.2
 
-_ENDED = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
-
 
 class Engine:
     """Connects subscriptions with connections, and owns the life of both. Thread-safe."""
 
-    def __init__(self, region: Region, config: StreamConfig, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        region: Region,
+        config: StreamConfig,
+        credentials: Credentials,
+        pool: ConnectionPool,
+    ) -> None:
         self.notices = NoticeBoard()
         self._region = region
         self._config = config
         self._credentials = credentials
-        self._url, rest_url = config.resolve(region)
+        url, rest_url = config.resolve(region)
         self._markets = MarketList(rest_url, config.ssl_context)
         # Guards everything below it. Notified whenever a connection's state changes, and at the
         # end. Never held while a callback or I/O runs.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._channels: dict[Channel[Any], Connection | None] = {}
+        self._channels: dict[Channel[Any], Lease | None] = {}
         # Channels that were closed, whose dispatch threads may still deliver what was queued.
         self._leaving: tuple[Channel[Any], ...] = ()
-        # Every connection whose threads may still run, also those on their way out. Replaced,
-        # never changed: a finalizer reads it without the lock.
-        self._connections: tuple[Connection, ...] = ()
-        self._shared: dict[Endpoint, Connection] = {}
+        self._leases = Leases(pool, url, config, credentials, self)
         # Endpoints that did not accept the keys: they are not asked again.
         self._unauthorized: dict[Endpoint, AuthenticationError] = {}
         # Threads that look up why codes are silent.
@@ -75,8 +80,11 @@ class Engine:
         self._closing = False
         self._shutting_down = False
         self._closed = threading.Event()
-        # Set by a finalizer, which may take no lock.
+        # Set by a finalizer, which may take no lock; then the watchdog has this thread close.
         self._abandoned = False
+        self._closer: Worker | None = None
+        self._watched = False
+        self._forked = False
         _engines.add(self)
 
     # Subscribing.
@@ -122,11 +130,14 @@ class Engine:
         with self._lock:
             if channel not in self._channels:
                 return
-            connection = self._channels.pop(channel)
+            lease = self._channels.pop(channel)
             self._leave(channel)
-            if connection is not None:
-                connection.wishes.remove(channel)
-                self._close_if_unused(connection)
+            if lease is not None:
+                lease.connection.wishes.remove(channel)
+                if lease not in self._channels.values():
+                    self._leases.give_back(lease)
+                    if not self._closing:
+                        self._enter(self._leases.state)
 
     def _leave(self, channel: Channel[Any]) -> None:
         leaving = (*self._leaving, channel)
@@ -146,9 +157,9 @@ class Engine:
             demand = change(channel.demand)
             check_combinations((*self._demands(but=channel), demand))
             channel.change(demand)
-            connection = self._channels[channel]
-            if connection is not None:
-                connection.wishes.touch()
+            lease = self._channels[channel]
+            if lease is not None:
+                lease.connection.wishes.touch()
 
     def _demands(self, but: Channel[Any] | None = None) -> Iterable[Demand]:
         """What is wanted at present, ``but`` for a channel. The lock is held."""
@@ -156,47 +167,15 @@ class Engine:
 
     def _serve(self, channel: Channel[Any]) -> None:
         """Give a channel its connection. The lock is held."""
-        endpoint = channel.demand.endpoint
-        if channel.overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys:
-            # It may stop reading, so it must not share. Where there are keys it has to: the
-            # exchange may refuse a second connection of an account.
-            connection = self._new_connection(endpoint)
-        else:
-            connection = self._shared_connection(endpoint)
-        self._channels[channel] = connection
+        lease = self._channels[channel] = self._take(channel.demand.endpoint, channel.overflow)
         channel.start()
-        connection.wishes.add(channel)
+        lease.connection.wishes.add(channel)
 
-    def _shared_connection(self, endpoint: Endpoint) -> Connection:
-        connection = self._shared.get(endpoint)
-        if connection is None or not connection.serving:
-            connection = self._shared[endpoint] = self._new_connection(endpoint)
-        return connection
-
-    def _new_connection(self, endpoint: Endpoint) -> Connection:
-        url = endpoint_url(self._url, endpoint)
-        connection = Connection(
-            endpoint,
-            url,
-            self._config,
-            self,
-            authorize=self._credentials.authorization if endpoint.needs_keys else None,
-        )
-        alive = [one for one in self._connections if one.alive]
-        for gone in set(self._connections) - set(alive):
-            self._retired.add_connection(gone.info)
-        self._connections = (*alive, connection)
+    def _take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Lease:
+        lease = self._leases.take(endpoint, overflow)
         self._error = None
-        self._enter(self._overall_state())
-        connection.start()
-        return connection
-
-    def _close_if_unused(self, connection: Connection) -> None:
-        if not connection.wishes.channels:
-            for endpoint, shared in list(self._shared.items()):
-                if shared is connection:
-                    del self._shared[endpoint]
-            connection.close()
+        self._enter(self._leases.state)
+        return lease
 
     # Life.
 
@@ -205,8 +184,11 @@ class Engine:
         with self._lock:
             self._refuse_closed()
             if not self._started:
-                for channel, connection in self._channels.items():
-                    if connection is None:  # an interrupted start left off here
+                if not self._watched:
+                    self._watched = True
+                    watchdog().watch(self)
+                for channel, lease in self._channels.items():
+                    if lease is None:  # an interrupted start left off here
                         self._serve(channel)
                 self._started = True
 
@@ -220,8 +202,8 @@ class Engine:
         self.start()
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._lock:
-            if not self._shared and not self._channels:
-                self._shared_connection(Endpoint.PUBLIC)
+            if not self._leases.held and not self._channels:
+                self._take(Endpoint.PUBLIC, OverflowPolicy.DROP_OLDEST)
             while self._state is not ConnectionState.CONNECTED:
                 self._refuse_closed()
                 if self._error is not None:
@@ -242,6 +224,8 @@ class Engine:
                     raise self._error.with_traceback(None)
                 if not self._wait(deadline):
                     return
+            if self._forked:
+                raise _forked()
 
     def _wait(self, deadline: float | None) -> bool:
         """Wait for a change, or a while; False at the deadline. The lock is held."""
@@ -279,26 +263,34 @@ class Engine:
         else:
             left = max(0.0, deadline - time.monotonic())
             self._closed.wait(min(left, threading.TIMEOUT_MAX))
-        ended = all(connection.join(deadline) for connection in self._connections)
+        ended = _join_all(self._leases.ending, deadline)
         workers = (*self._workers(), *self._lookups)
-        return all(worker.join(deadline) for worker in workers) and ended
+        ended = _join_all(workers, deadline) and ended
+        return watchdog().unwatch(self, deadline) and ended
 
     def abandon(self) -> None:
-        """Close without being asked. For finalizers: takes no lock, waits for nothing; the I/O
-        threads do the rest.
+        """Close without being asked. For finalizers: takes no lock, waits for nothing; the
+        watchdog does the rest.
         """
         self._abandoned = True
-        self.close_connections()
-        self.notices.end()
+        if self._watched:
+            watchdog().ring()
+        else:
+            self.notices.end()
 
-    def close_connections(self) -> None:
-        """Have every connection closed; returns at once."""
-        for connection in self._connections:
-            connection.close()
+    def let_go(self) -> None:
+        """Give back every connection: the first step of closing. Returns at once."""
+        with self._lock:
+            for lease in self._leases.held:
+                if not self._leases.give_back(lease):
+                    # It goes on without this stream.
+                    for channel, its in self._channels.items():
+                        if its is lease:
+                            lease.connection.wishes.remove(channel)
 
     def _shut_down(self, deadline: float, last_deadline: float) -> None:
-        self.close_connections()
-        for connection in self._connections:
+        self.let_go()
+        for connection in self._leases.ending:
             # Not its abandoned attempts: they carry nothing, and must not use up the queues' time.
             connection.join_io(deadline)
         with self._lock:
@@ -315,7 +307,8 @@ class Engine:
             self.notices.discard()
 
     def _is_current_thread_ours(self) -> bool:
-        return any(connection.is_current_thread for connection in self._connections) or any(
+        leased = (lease.connection for lease in self._leases.held)
+        return any(one.is_current_thread for one in (*leased, *self._leases.ending)) or any(
             worker.is_current for worker in self._workers()
         )
 
@@ -327,6 +320,8 @@ class Engine:
         return [worker for worker in workers if worker is not None]
 
     def _refuse_closed(self) -> None:
+        if self._forked:
+            raise _forked()
         if self._closing:
             raise StreamClosedError("this stream is closed; make a new UpbitStream")
 
@@ -336,7 +331,8 @@ class Engine:
         """Ask the exchange for the list of each connection; the answers come to the inquiries."""
         with self._lock:
             self._refuse_closed()
-            asked = [(one, Inquiry()) for one in self._connections if one.serving]
+            leased = [lease.connection for lease in self._leases.held]
+            asked = [(one, Inquiry()) for one in leased if one.serving]
         for connection, inquiry in asked:
             connection.wishes.inquire(inquiry)
         return asked
@@ -354,7 +350,7 @@ class Engine:
     @property
     def connections(self) -> tuple[ConnectionInfo, ...]:
         """The connections at this moment."""
-        return tuple(connection.info for connection in self._connections)
+        return tuple(lease.info for lease in self._leases.held)
 
     @property
     def channels(self) -> tuple[Channel[Any], ...]:
@@ -369,8 +365,7 @@ class Engine:
             totals = copy(self._retired)
             for channel in (*self._channels, *self._leaving):
                 totals.add_channel(channel)
-            for connection in self._connections:
-                totals.add_connection(connection.info)
+            self._leases.count(totals)
         return StreamStats(**msgspec.structs.asdict(totals))
 
     # What the connections tell.
@@ -381,14 +376,13 @@ class Engine:
             if isinstance(connection.error, AuthenticationError):
                 self._unauthorized[connection.endpoint] = connection.error
             if not self._closing:
-                state = self._overall_state()
+                state = self._leases.state
                 if state is ConnectionState.ERROR:
                     # Not always this one's: the others may have failed before.
-                    errors = [one.error for one in (connection, *self._connections)]
+                    failed = (connection, *(lease.connection for lease in self._leases.held))
+                    errors = [one.error for one in failed]
                     self._error = next(error for error in errors if error is not None)
                 self._enter(state)
-        if self._abandoned and connection.state in _ENDED:
-            self.close(_UNATTENDED_CLOSE)
 
     def connection_error(self, error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
@@ -396,12 +390,18 @@ class Engine:
 
     def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        with self._lock:
+            if channel not in self._channels:
+                return  # another stream's
         channel.end(error)
         self.unsubscribe(channel)
         self.notices.post(NoticeKind.ERROR, error)
 
     def codes_silent(self, channel: Channel[Any], codes: tuple[str, ...]) -> None:
         """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        with self._lock:
+            if channel not in self._channels:
+                return  # another stream's
         silent = channel.report_silent(codes)
         if not silent:
             return
@@ -415,8 +415,32 @@ class Engine:
                 self._lookups = (*(one for one in self._lookups if one.alive), worker)
                 worker.start()
 
-    def _overall_state(self) -> ConnectionState:
-        return overall_state(connection.state for connection in self._connections)
+    # What the watchdog does.
+
+    def look(self, now: float) -> None:
+        """See :class:`~upbit_stream.monitoring.watchdog.Ward`."""
+        if self._abandoned and self._closer is None:
+            # On a thread of its own: closing takes a while.
+            self._closer = Worker(numbered("upbit-closing"), self._close_abandoned)
+            self._closer.start()
+
+    def _close_abandoned(self) -> None:
+        self.close(_UNATTENDED_CLOSE)
+
+    # The child of a fork.
+
+    def disown(self) -> None:
+        """In the child of a fork, where none of the threads exists: be closed, and say so."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._closed = threading.Event()
+        self._closed.set()
+        self._closing = self._forked = True
+        self._state = ConnectionState.DISCONNECTED
+        for channel in (*self._channels, *self._leaving):
+            channel.disown(_forked())
+        self._lookups, self._leaving, self._channels = (), (), {}
+        self.notices.disown()
 
     def _enter(self, state: ConnectionState) -> None:
         """Be in ``state``. The lock is held: so handlers are told the states in their order."""
@@ -424,6 +448,21 @@ class Engine:
             self._state = state
             self.notices.post(NoticeKind.STATE, state)
             self._changed.notify_all()
+
+
+def _join_all(those: Iterable[Connection] | Iterable[Worker], deadline: float) -> bool:
+    """Join each of them, also after one that did not end in time; whether all of them ended."""
+    ended = True
+    for one in those:
+        ended = one.join(deadline) and ended
+    return ended
+
+
+def _forked() -> StreamClosedError:
+    return StreamClosedError(
+        "this stream was opened before a fork, and stays with the parent process; make a new "
+        "UpbitStream in this one"
+    )
 
 
 # Engines that nobody closed before the interpreter exits. Weak: being listed here keeps no
@@ -437,6 +476,15 @@ def _close_all() -> None:
     left = [engine for engine in _engines if not engine.closing]
     deadline = time.monotonic() + _UNATTENDED_CLOSE
     for engine in left:
-        engine.close_connections()
+        engine.let_go()
     for engine in left:
         engine.close(max(0.0, deadline - time.monotonic()))
+
+
+def _after_fork() -> None:
+    for engine in list(_engines):
+        engine.disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -15,6 +15,7 @@ from upbit_stream.config import (
     require_queue_size,
     require_seconds,
 )
+from upbit_stream.connection.pool import ConnectionPool, default_pool
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.drops import Drop
@@ -84,6 +85,8 @@ class UpbitStream:
     variables ``UPBIT_ACCESS_KEY`` and ``UPBIT_SECRET_KEY`` count. They appear in no repr, log
     line or exception.
 
+    ``pool``: whose connections it shares, instead of those of the process.
+
     ``ValueError`` for another region, or for a URL in the environment that is none; ``TypeError``
     for keys that are no strings.
     """
@@ -95,13 +98,15 @@ class UpbitStream:
         access_key: str | None = None,
         secret_key: str | None = None,
         config: StreamConfig | None = None,
+        pool: ConnectionPool | None = None,
     ) -> None:
         if config is not None and not isinstance(config, StreamConfig):
             raise TypeError(f"config={config!r}: a StreamConfig is needed")
         self._config = StreamConfig() if config is None else config
         self._region = find_region(region)
         credentials = find_credentials(access_key, secret_key)
-        self._engine = Engine(self._region, self._config, credentials)
+        pool = default_pool() if pool is None else pool
+        self._engine = Engine(self._region, self._config, credentials, pool)
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
         weakref.finalize(self, self._engine.abandon).atexit = False
 

@@ -18,7 +18,8 @@ class StreamStats(msgspec.Struct, frozen=True):
     Events that an iteration takes after its subscription was closed are not counted any more.
     """
 
-    #: Messages that came over the sockets, and the bytes of their payloads.
+    #: Messages that came over the sockets, and bytes with the headers of frames. A connection that
+    #: streams share counts for each of them.
     messages: int
     bytes: int
     #: Frames that could not be decoded.
@@ -50,6 +51,11 @@ class Totals(msgspec.Struct):
     queued: int = 0
     errors: int = 0
     reconnects: int = 0
+
+    def add(self, other: Totals) -> None:
+        """Count in other sums."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def add_channel(self, channel: Channel[Any]) -> None:
         """Count in what a subscription did."""

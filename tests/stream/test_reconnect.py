@@ -17,6 +17,7 @@ import trustme
 from tests.conftest import eventually
 from upbit_stream import (
     ConnectionFailedError,
+    ConnectionPool,
     ConnectionState,
     ReconnectPolicy,
     StreamConfig,
@@ -208,7 +209,10 @@ def test_a_ban_waits_out_its_time(config: StreamConfig, sim: Simulator) -> None:
 
 def test_a_ban_is_for_every_stream_of_the_process(config: StreamConfig, sim: Simulator) -> None:
     sim.fail_handshakes(418, 1, headers={"Retry-After": "1"})
-    with UpbitStream(config=config) as first, UpbitStream(config=config) as second:
+    with (
+        UpbitStream(config=config, pool=ConnectionPool()) as first,
+        UpbitStream(config=config, pool=ConnectionPool()) as second,
+    ):
         one = first.trade("KRW-BTC")
         first.start()
         eventually(lambda: sim.handshakes)

@@ -100,7 +100,8 @@ class Connection:
     Any thread may call the public methods, but for those in which the session tells something
     (``on_…``): these, and all that is not public, belong to the I/O thread.
 
-    ``authorize`` makes the ``Authorization`` header of each handshake.
+    ``authorize`` makes the ``Authorization`` header of each handshake. ``may_end`` is asked, on the
+    I/O thread, when nobody may need the connection any more.
     """
 
     def __init__(
@@ -111,11 +112,13 @@ class Connection:
         observer: ConnectionObserver,
         *,
         authorize: Callable[[], str] | None = None,
+        may_end: Callable[[Connection], bool] = lambda connection: False,
     ) -> None:
         self.name = numbered(endpoint.value)
         self.endpoint = endpoint
         self.url = url
         self._authorize = authorize
+        self._may_end = may_end
         self._log_name = f"{self.name} ({url})"
         #: What is to be carried. Any thread may change it.
         self.wishes = Wishes(self._wake)
@@ -132,6 +135,7 @@ class Connection:
         self._reconnects = 0
         self._connected_at: float | None = None
         self._traffic = Traffic()
+        self._websocket: BulkWebSocket | None = None
         # The I/O thread's own.
         self._router = Router(when_room=self._wake)
         self._trial = Trial()
@@ -200,6 +204,14 @@ class Connection:
         """Whether it can carry something, now or after a reconnect."""
         return self._worker.alive and self._state is not ConnectionState.ERROR
 
+    def disown(self) -> None:
+        """In the child of a fork: let go of what belongs to the parent, without a word."""
+        self.wishes.disown()
+        self._waker.disown()
+        if (websocket := self._websocket) is not None:
+            websocket.shutdown()
+        self._state = ConnectionState.DISCONNECTED
+
     @property
     def is_current_thread(self) -> bool:
         """Whether the caller is the I/O thread."""
@@ -234,7 +246,7 @@ class Connection:
         """Connect, serve, and again after each loss; returns when the connection was closed."""
         attempts_before = 0
         while True:
-            opened = self._connect(attempts_before)
+            opened = self._websocket = self._connect(attempts_before)
             self._connected_at = connected_at = time.monotonic()
             self._enter(ConnectionState.CONNECTED)
             session = Session(
@@ -267,7 +279,7 @@ class Connection:
         """Wait as the loss demands; how many delays of the outage that were. Raises ``error``
         when there is no way back.
         """
-        if self.wishes.closing:
+        if self.wishes.closing or self._unwanted():
             raise _Closing
         verdict = judge(error)
         # A first loss is healed at once, however young the connection was.
@@ -293,6 +305,10 @@ class Connection:
         self._enter(ConnectionState.RECONNECTING)
         self._sleep(delay)
         return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
+
+    def _unwanted(self) -> bool:
+        """Whether the connection only lingered, and is not worth healing."""
+        return self.wishes.expires_at < math.inf and self._may_end(self)
 
     def _connect(self, attempts_before: int) -> BulkWebSocket:
         retrier = retrying(
@@ -405,6 +421,11 @@ class Connection:
     def on_silence(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
         """See :class:`~upbit_stream.connection.session.SessionObserver`."""
         self._observer.codes_silent(channel, codes)
+
+    def on_expiry(self) -> None:
+        """See :class:`~upbit_stream.connection.session.SessionObserver`."""
+        if self._may_end(self):
+            self.wishes.close()
 
     def on_messages(self, messages: Sequence[Message]) -> None:
         """See :class:`~upbit_stream.connection.session.SessionObserver`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -44,6 +45,12 @@ class RateLimiter:
         with self._lock:
             self._held_until = max(self._held_until, time.monotonic() + seconds)
 
+    def disown(self) -> None:
+        """In the child of a fork: go on counting, for the exchange counts by address; but the lock
+        may be one that nobody will ever give back.
+        """
+        self._lock = threading.Lock()
+
     def _wait(self, limit: RateLimit, now: float) -> float:
         if len(self._taken) < limit.count:
             return 0.0
@@ -60,3 +67,14 @@ def connect_limiter(url: str) -> RateLimiter:
     host = urlsplit(url).netloc
     with _connects_lock:
         return _connects.setdefault(host, RateLimiter(CONNECTS))
+
+
+def _after_fork() -> None:
+    global _connects_lock
+    _connects_lock = threading.Lock()
+    for limiter in list(_connects.values()):
+        limiter.disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -79,6 +79,9 @@ class SessionObserver(Protocol):
     def on_silence(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
         """Nothing has come of these codes."""
 
+    def on_expiry(self) -> None:
+        """Nobody has needed the connection for as long as it was to linger."""
+
 
 class Session:
     """One open socket, from the upgrade to its end."""
@@ -310,3 +313,5 @@ class Session:
                 self._observer.on_silence(channel, codes)
             if self._trial.overdue(now):
                 self._taken()
+            if now >= self._wishes.expires_at:
+                self._observer.on_expiry()

@@ -37,7 +37,7 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     ping_latency: float | None
     #: How often the connection was lost.
     reconnects: int
-    #: Messages and bytes (of their payloads) since the connection object was made.
+    #: Messages, and bytes with the headers of frames, since the connection object was made.
     messages: int
     bytes: int
     #: Frames that could not be decoded.
@@ -46,6 +46,8 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     unknown: int
     #: Since when the present socket is open (aware, UTC); None while there is none.
     connected_since: datetime | None
+    #: How many streams use it; 0: it lingers for the next one.
+    users: int = 1
 
 
 # From the one that a person must know of first. A stream with one lost and one good connection

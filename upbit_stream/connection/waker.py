@@ -65,3 +65,10 @@ class Waker:
         self._reader.close()
         with self._writing:
             self._writer.close()
+
+    def disown(self) -> None:
+        """In the child of a fork: free this process's copies. Nothing is unregistered, for the
+        parent waits with the same epoll instance.
+        """
+        self._writing = threading.RLock()
+        self.close()

@@ -28,6 +28,9 @@ class Wishes:
         self._error: UpbitStreamError | None = None
         self._ended = False
         self.version = 0
+        #: The moment (of ``time.monotonic()``) from which on nobody will need the connection,
+        #: unless someone leases it before. Set by the pool, under its lock.
+        self.expires_at = float("inf")
         #: Set once, by anyone: the connection is to be closed.
         self.closing = False
 
@@ -103,3 +106,9 @@ class Wishes:
         """Want nothing any more. Waits for no lock: it may be called from a finalizer."""
         self.closing = True
         self._when_changed()
+
+    def disown(self) -> None:
+        """In the child of a fork, where the lock may be one that nobody will ever give back."""
+        self._lock = threading.Lock()
+        self._channels, self._inquiries = (), ()
+        self._ended = self.closing = True

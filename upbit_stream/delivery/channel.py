@@ -233,6 +233,14 @@ class Channel(Generic[E]):
         self._ring(waiting)
         self.tell_drops(now=True)
 
+    def disown(self, error: UpbitStreamError) -> None:
+        """In the child of a fork: have ended by ``error``. The locks may be held by threads that
+        do not exist here.
+        """
+        self._lock, self._bell, self._waiting = threading.Lock(), SimpleQueue(), 0
+        self._ended, self._error, self._worker = True, error, None
+        self._queue.take(len(self._queue))
+
     def iterate(self) -> None:
         """Someone takes events with :meth:`take`: no callback can be added any more.
 

@@ -79,6 +79,11 @@ class NoticeBoard:
         except Empty:
             self._queue.put(None)
 
+    def disown(self) -> None:
+        """In the child of a fork, where the thread does not exist: have ended."""
+        self._lock, self._queue = threading.Lock(), SimpleQueue()
+        self._worker, self._ended = None, True
+
     @property
     def worker(self) -> Worker | None:
         """The thread, once there is a handler."""

@@ -56,6 +56,15 @@ class Credentials:
             algorithm=_ALGORITHM,
         )
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Credentials) and (self._access_key, self._secret_key) == (
+            other._access_key,
+            other._secret_key,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._access_key, self._secret_key))
+
     def __repr__(self) -> str:
         return f"<Credentials, {'complete' if self._access_key and self._secret_key else 'none'}>"
 

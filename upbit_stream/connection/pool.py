@@ -1,0 +1,271 @@
+"""Physical connections, shared by the streams of a process that ask for the same.
+
+A stream leases a connection and gives it back. One that nobody uses any more may linger, so that
+the next stream (the next test, the notebook cell that is run again) finds it open.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from ssl import SSLContext
+
+import msgspec
+
+from upbit_stream.config import ReconnectPolicy, StreamConfig
+from upbit_stream.connection.connection import Connection, ConnectionObserver
+from upbit_stream.connection.router import AnyChannel
+from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.errors import UpbitStreamError
+from upbit_stream.protocol.auth import Credentials
+from upbit_stream.protocol.endpoints import Endpoint
+
+__all__ = ["ConnectionPool", "Lease", "Terms", "default_pool"]
+
+# Seconds for closing what lingers when the interpreter exits.
+_EXIT_CLOSE = 1.0
+
+# What a ConnectionInfo counts.
+_COUNTERS = ("reconnects", "messages", "bytes", "undecodable", "unknown")
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What two streams must agree on to share a connection: where, who, and every setting that
+    shows on the wire or in the events.
+    """
+
+    endpoint: Endpoint
+    url: str
+    #: None where no keys are needed.
+    credentials: Credentials | None
+    wire_format: str
+    numbers: str
+    ping_interval: float
+    ping_timeout: float
+    connect_timeout: float
+    stale_after: float
+    reconnect: ReconnectPolicy
+    ssl_context: SSLContext | None
+    max_message_size: int
+
+    @classmethod
+    def of(
+        cls, endpoint: Endpoint, url: str, credentials: Credentials, config: StreamConfig
+    ) -> Terms:
+        """The terms of a stream with this configuration."""
+        settings = {name: getattr(config, name) for name in cls.__struct_fields__[3:]}
+        return cls(endpoint, url, credentials if endpoint.needs_keys else None, **settings)
+
+
+class _Users:
+    """The streams that use a connection: what it tells, it tells all of them."""
+
+    def __init__(self) -> None:
+        # Replaced, never changed: the I/O thread reads it without the pool's lock.
+        self.members: tuple[ConnectionObserver, ...] = ()
+
+    def connection_changed(self, connection: Connection) -> None:
+        for one in self.members:
+            one.connection_changed(connection)
+
+    def connection_error(self, error: UpbitStreamError) -> None:
+        for one in self.members:
+            one.connection_error(error)
+
+    def channel_refused(self, channel: AnyChannel, error: UpbitStreamError) -> None:
+        for one in self.members:
+            one.channel_refused(channel, error)
+
+    def codes_silent(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
+        for one in self.members:
+            one.codes_silent(channel, codes)
+
+
+class Lease:
+    """One stream's share of a connection, made by :meth:`ConnectionPool.lease`."""
+
+    def __init__(self, connection: Connection, user: ConnectionObserver, users: _Users) -> None:
+        self.connection = connection
+        self.user = user
+        self._users = users
+        self._before = connection.info
+        self._after: ConnectionInfo | None = None
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """The connection at this moment."""
+        return msgspec.structs.replace(self.connection.info, users=len(self._users.members))
+
+    @property
+    def share(self) -> ConnectionInfo:
+        """As :attr:`info`, with the counters since the lease began, and until it ended."""
+        now, before = self._after or self.connection.info, self._before
+        since = {name: getattr(now, name) - getattr(before, name) for name in _COUNTERS}
+        return msgspec.structs.replace(now, **since)
+
+    def end(self) -> None:
+        """Count no further: the connection goes on for others."""
+        self._after = self.connection.info
+
+    @property
+    def ended(self) -> bool:
+        """Whether the counters of :attr:`share` are final."""
+        return self._after is not None or not self.connection.alive
+
+
+class ConnectionPool:
+    """The connections of some streams; those of one process share one pool unless they are given
+    another (``UpbitStream(pool=…)``).
+
+    Streams that ask the same endpoint with the same keys and the same settings share one physical
+    connection. When the last of them is closed, it lingers for as long as that stream's
+    ``StreamConfig.linger`` says. The exchange's limits on connecting hold for the whole process,
+    however many pools there are.
+
+    :attr:`connections` shows what is open, :meth:`close_idle` ends what nobody uses.
+    """
+
+    def __init__(self) -> None:
+        # Guards the tables. Not held during I/O; nothing that is called under it asks for the lock
+        # of a stream.
+        self._lock = threading.Lock()
+        self._users: dict[Connection, _Users] = {}
+        self._shared: dict[Terms, Connection] = {}
+        _pools.add(self)
+
+    def lease(
+        self, terms: Terms, config: StreamConfig, user: ConnectionObserver, *, alone: bool = False
+    ) -> Lease:
+        """A share of a connection on these ``terms``, which is made if there is none; ``alone``:
+        of one that nobody else will have.
+        """
+        with self._lock:
+            connection = None if alone else self._shared.get(terms)
+            if connection is None or not connection.serving:
+                connection = self._make(terms, config, user)
+                if not alone:
+                    self._shared[terms] = connection
+            users = self._users[connection]
+            if user not in users.members:
+                users.members = (*users.members, user)
+            connection.wishes.expires_at = float("inf")
+            return Lease(connection, user, users)
+
+    def _make(self, terms: Terms, config: StreamConfig, user: ConnectionObserver) -> Connection:
+        users = _Users()
+        authorize: Callable[[], str] | None = None
+        if terms.credentials is not None:
+            authorize = terms.credentials.authorization
+        connection = Connection(
+            terms.endpoint, terms.url, config, users, authorize=authorize, may_end=self._retire
+        )
+        users.members = (user,)
+        self._users = {one: its for one, its in self._users.items() if one.alive or its.members}
+        self._users[connection] = users
+        connection.start()
+        return connection
+
+    def release(self, lease: Lease, linger: float = 0.0) -> bool:
+        """Give a share back; whether that was the connection's end. With ``linger`` seconds it
+        stays open for so long, if it stands and nobody else uses it.
+        """
+        connection = lease.connection
+        with self._lock:
+            users = self._users.get(connection)
+            if users is None or lease.user not in users.members:
+                return True  # it was given back before
+            users.members = tuple(one for one in users.members if one is not lease.user)
+            if users.members:
+                return False
+            if (
+                linger > 0
+                and connection in self._shared.values()
+                and connection.state is ConnectionState.CONNECTED
+            ):
+                connection.wishes.expires_at = time.monotonic() + linger
+                return False
+            self._forget(connection)
+        connection.close()
+        return True
+
+    def _retire(self, connection: Connection) -> bool:
+        """Whether a connection may end because nobody uses it. It asks on its I/O thread."""
+        with self._lock:
+            users = self._users.get(connection)
+            if users is not None and users.members:
+                return False
+            self._forget(connection)
+            return True
+
+    def _forget(self, connection: Connection) -> None:
+        """The lock is held."""
+        self._users.pop(connection, None)
+        for terms, shared in list(self._shared.items()):
+            if shared is connection:
+                del self._shared[terms]
+
+    @property
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """The connections at this moment, the lingering ones among them (``users`` is 0)."""
+        with self._lock:
+            return tuple(
+                msgspec.structs.replace(one.info, users=len(users.members))
+                for one, users in self._users.items()
+            )
+
+    def close_idle(self, timeout: float = 3.0) -> bool:
+        """Close what lingers, and join its threads; whether that was done within ``timeout``
+        seconds. What is in use goes on.
+        """
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            idle = [one for one, users in self._users.items() if not users.members]
+            for connection in idle:
+                self._forget(connection)
+        for connection in idle:
+            connection.close()
+        ended = [connection.join(deadline) for connection in idle]
+        return all(ended)
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    def __repr__(self) -> str:
+        with self._lock:
+            idle = sum(not users.members for users in self._users.values())
+            return f"<ConnectionPool, {len(self._users)} connections, {idle} of them unused>"
+
+    def _after_fork(self) -> None:
+        """In the child: the parent's sockets are the parent's, and so are its threads."""
+        self._lock = threading.Lock()
+        for connection in self._users:
+            connection.disown()
+        self._users, self._shared = {}, {}
+
+
+_pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
+_default = ConnectionPool()
+
+
+def default_pool() -> ConnectionPool:
+    """The pool of all streams that were not given another one."""
+    return _default
+
+
+@atexit.register
+def _close_all() -> None:
+    for pool in list(_pools):
+        pool.close_idle(_EXIT_CLOSE)
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,91 @@
+"""The connections of one stream: leased from the pool, and given back."""
+
+from __future__ import annotations
+
+from upbit_stream.config import OverflowPolicy, StreamConfig
+from upbit_stream.connection.connection import Connection, ConnectionObserver
+from upbit_stream.connection.pool import ConnectionPool, Lease, Terms
+from upbit_stream.connection.states import ConnectionState, overall_state
+from upbit_stream.protocol.auth import Credentials
+from upbit_stream.protocol.endpoints import Endpoint, endpoint_url
+from upbit_stream.totals import Totals
+
+__all__ = ["Leases"]
+
+
+class Leases:
+    """What a stream holds of the pool's connections. Its owner holds a lock around every call."""
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        url: str,
+        config: StreamConfig,
+        credentials: Credentials,
+        user: ConnectionObserver,
+    ) -> None:
+        self._pool = pool
+        self._url = url
+        self._config = config
+        self._credentials = credentials
+        self._user = user
+        self._held: tuple[Lease, ...] = ()
+        self._shared: dict[Endpoint, Lease] = {}
+        # Those of connections that nobody needed any more, whose threads may still run.
+        self._ending: tuple[Lease, ...] = ()
+        self._retired = Totals()
+
+    @property
+    def held(self) -> tuple[Lease, ...]:
+        """The leases that were not given back."""
+        return self._held
+
+    @property
+    def ending(self) -> tuple[Connection, ...]:
+        """The connections that were ended by being given back, as long as they may be alive."""
+        return tuple(lease.connection for lease in self._ending)
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state over all connections."""
+        return overall_state(lease.connection.state for lease in self._held)
+
+    def take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Lease:
+        """The lease for a subscription with that policy."""
+        if overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys:
+            # It may stop reading, so it must not share. Where there are keys it has to: the
+            # exchange may refuse a second connection of an account.
+            return self._take(endpoint, alone=True)
+        lease = self._shared.get(endpoint)
+        if lease is None or not lease.connection.serving:
+            lease = self._shared[endpoint] = self._take(endpoint)
+        return lease
+
+    def _take(self, endpoint: Endpoint, *, alone: bool = False) -> Lease:
+        url = endpoint_url(self._url, endpoint)
+        terms = Terms.of(endpoint, url, self._credentials, self._config)
+        lease = self._pool.lease(terms, self._config, self._user, alone=alone)
+        for failed in [one for one in self._held if not one.connection.serving]:
+            self.give_back(failed)
+        self._held = (*self._held, lease)
+        return lease
+
+    def give_back(self, lease: Lease) -> bool:
+        """Lease a connection no more; whether that is its end."""
+        self._shared = {endpoint: one for endpoint, one in self._shared.items() if one is not lease}
+        self._held = tuple(one for one in self._held if one is not lease)
+        ends = self._pool.release(lease, self._config.linger)
+        if not ends:
+            lease.end()
+        known = (*self._ending, lease)
+        self._ending = tuple(one for one in known if not one.ended)
+        for gone in known:
+            if gone not in self._ending:
+                self._retired.add_connection(gone.share)
+        return ends
+
+    def count(self, totals: Totals) -> None:
+        """Add what went over the connections, those that were given back included."""
+        totals.add(self._retired)
+        for lease in (*self._held, *self._ending):
+            totals.add_connection(lease.share)

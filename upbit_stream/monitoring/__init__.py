@@ -1,0 +1,1 @@
+"""Looking after the streams of a process: health, watchdog, diagnostics."""
