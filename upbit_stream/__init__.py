@@ -9,10 +9,11 @@
         stream.run()
 """
 
-from upbit_stream.config import OverflowPolicy, ReconnectPolicy, StreamConfig
+from upbit_stream.config import HealthThresholds, OverflowPolicy, ReconnectPolicy, StreamConfig
 from upbit_stream.connection.causes import ErrorStrategy
 from upbit_stream.connection.pool import ConnectionPool
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.connection.traffic import Reconnect
 from upbit_stream.delivery.channel import SubscriptionStats
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.errors import (
@@ -20,6 +21,7 @@ from upbit_stream.errors import (
     CallbackError,
     ConnectionFailedError,
     DecodingError,
+    HealthWarning,
     InvalidCodeError,
     RateLimitedError,
     SilentCodesWarning,
@@ -55,6 +57,7 @@ from upbit_stream.indicators import (
     SignalSpec,
     Volume,
 )
+from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
@@ -69,6 +72,7 @@ __all__ = [
     "CallbackError",
     "Candle",
     "ConnectionFailedError",
+    "ConnectionHealth",
     "ConnectionInfo",
     "ConnectionPool",
     "ConnectionState",
@@ -77,6 +81,8 @@ __all__ = [
     "ErrorStrategy",
     "Event",
     "EventParams",
+    "HealthThresholds",
+    "HealthWarning",
     "Indicator",
     "IndicatorParams",
     "IndicatorSignal",
@@ -93,6 +99,7 @@ __all__ = [
     "OverflowPolicy",
     "PriceLevel",
     "RateLimitedError",
+    "Reconnect",
     "ReconnectPolicy",
     "Rsi",
     "SignalSpec",

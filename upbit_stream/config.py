@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from upbit_stream.protocol.endpoints import Region, rest_url_beside
 from upbit_stream.protocol.wire_format import WireFormat
 
-__all__ = ["OverflowPolicy", "ReconnectPolicy", "StreamConfig", "WireFormat"]
+__all__ = ["HealthThresholds", "OverflowPolicy", "ReconnectPolicy", "StreamConfig", "WireFormat"]
 
 URL_VARIABLE = "UPBIT_STREAM_URL"
 REST_URL_VARIABLE = "UPBIT_REST_URL"
@@ -83,6 +83,27 @@ class ReconnectPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HealthThresholds:
+    """What ``ConnectionHealth.is_healthy()`` compares with."""
+
+    #: Milliseconds that a ping's round trip must stay below.
+    ping_latency: float = 100.0
+    #: The part of the messages, from 0 to 1, that more than must have done what they should.
+    message_success_rate: float = 0.95
+    #: Reconnects a minute that it must stay below.
+    reconnection_frequency: float = 0.1
+
+    def __post_init__(self) -> None:
+        _require_number("ping_latency", self.ping_latency, above=0)
+        _require_number("message_success_rate", self.message_success_rate, at_least=0)
+        if self.message_success_rate >= 1:
+            raise ValueError(
+                f"message_success_rate={self.message_success_rate!r}: a part of 1, and less than 1"
+            )
+        _require_number("reconnection_frequency", self.reconnection_frequency, above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StreamConfig:
     """The settings of a stream. Immutable; ``dataclasses.replace`` makes a changed copy.
 
@@ -118,6 +139,8 @@ class StreamConfig:
     #: Seconds between two reports to ``on_health``. (A dead thread or an overdue pong is seen
     #: within a second.)
     health_interval: float = 30.0
+    #: What counts as healthy.
+    health: HealthThresholds = field(default_factory=HealthThresholds)
     #: Seconds for which a connection that nobody uses any more stays open for the next stream of
     #: the process. 0, but 30 in a notebook and under this package's pytest plugin.
     linger: float = field(default_factory=lambda: _default_linger())
@@ -151,6 +174,8 @@ class StreamConfig:
         _require_number("stale_after", self.stale_after, above=0)
         _require_number("health_interval", self.health_interval, above=0)
         _require_number("linger", self.linger, at_least=0)
+        if not isinstance(self.health, HealthThresholds):
+            raise TypeError(f"health={self.health!r}: HealthThresholds are needed")
         if not isinstance(self.reconnect, ReconnectPolicy):
             raise TypeError(f"reconnect={self.reconnect!r}: a ReconnectPolicy is needed")
         require_queue_size(self.queue_size)

@@ -27,6 +27,7 @@ from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.errors import AuthenticationError, StreamClosedError, UpbitStreamError
 from upbit_stream.leases import Leases
 from upbit_stream.markets import MarketList
+from upbit_stream.monitoring.monitor import Monitor
 from upbit_stream.monitoring.watchdog import watchdog
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.demands import Demand, check_combinations
@@ -80,11 +81,11 @@ class Engine:
         self._closing = False
         self._shutting_down = False
         self._closed = threading.Event()
-        # Set by a finalizer, which may take no lock; then the watchdog has this thread close.
+        # Set by a finalizer, which may take no lock; then the watchdog has the engine closed.
         self._abandoned = False
-        self._closer: Worker | None = None
         self._watched = False
         self._forked = False
+        self.monitor = Monitor(self, config)
         _engines.add(self)
 
     # Subscribing.
@@ -186,7 +187,7 @@ class Engine:
             if not self._started:
                 if not self._watched:
                     self._watched = True
-                    watchdog().watch(self)
+                    watchdog().watch(self.monitor)
                 for channel, lease in self._channels.items():
                     if lease is None:  # an interrupted start left off here
                         self._serve(channel)
@@ -266,7 +267,7 @@ class Engine:
         ended = _join_all(self._leases.ending, deadline)
         workers = (*self._workers(), *self._lookups)
         ended = _join_all(workers, deadline) and ended
-        return watchdog().unwatch(self, deadline) and ended
+        return watchdog().unwatch(self.monitor, deadline) and ended
 
     def abandon(self) -> None:
         """Close without being asked. For finalizers: takes no lock, waits for nothing; the
@@ -415,16 +416,20 @@ class Engine:
                 self._lookups = (*(one for one in self._lookups if one.alive), worker)
                 worker.start()
 
-    # What the watchdog does.
+    # What the watchdog needs.
 
-    def look(self, now: float) -> None:
-        """See :class:`~upbit_stream.monitoring.watchdog.Ward`."""
-        if self._abandoned and self._closer is None:
-            # On a thread of its own: closing takes a while.
-            self._closer = Worker(numbered("upbit-closing"), self._close_abandoned)
-            self._closer.start()
+    @property
+    def abandoned(self) -> bool:
+        """Whether the last reference was dropped, so that it is to be closed."""
+        return self._abandoned
 
-    def _close_abandoned(self) -> None:
+    @property
+    def leased(self) -> tuple[Connection, ...]:
+        """The connections at this moment."""
+        return tuple(lease.connection for lease in self._leases.held)
+
+    def close_abandoned(self) -> None:
+        """Close what nobody can close any more."""
         self.close(_UNATTENDED_CLOSE)
 
     # The child of a fork.

@@ -13,6 +13,7 @@ __all__ = [
     "CallbackError",
     "ConnectionFailedError",
     "DecodingError",
+    "HealthWarning",
     "InvalidCodeError",
     "RateLimitedError",
     "SilentCodesWarning",
@@ -117,6 +118,20 @@ class CallbackError(UpbitStreamError):
         super().__init__(message)
         self.callback = callback
         self.event = event
+
+
+class HealthWarning(UpbitStreamError):
+    """The watchdog has seen something that a person should know of. Given to ``on_error``, never
+    raised; the stream goes on.
+
+    ``kind`` says what: ``"callback"`` (one that does not return), ``"queue"`` (one that fills),
+    ``"thread"`` (one that had died, and was replaced), ``"silence"`` (of codes that used to be
+    busy), ``"rss"``, ``"descriptors"`` or ``"threads"`` (of the process: they grow and grow).
+    """
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class StreamClosedError(UpbitStreamError):

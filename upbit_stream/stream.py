@@ -4,66 +4,30 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from upbit_stream.asking import ask_list, take_snapshots
-from upbit_stream.config import (
-    OverflowPolicy,
-    StreamConfig,
-    choose,
-    require_queue_size,
-    require_seconds,
-)
+from upbit_stream.asking import ask_list
+from upbit_stream.config import StreamConfig, require_seconds
 from upbit_stream.connection.pool import ConnectionPool, default_pool
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
-from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.notices import NoticeKind
 from upbit_stream.engine import Engine
-from upbit_stream.errors import SubscriptionError, UpbitStreamError
-from upbit_stream.events import (
-    Announcement,
-    Candle,
-    CandleType,
-    Event,
-    Indicator,
-    IndicatorSignal,
-    MyAsset,
-    MyOrder,
-    Orderbook,
-    Ticker,
-    Trade,
-)
-from upbit_stream.indicators import IndicatorSpec, SignalSpec, Timeframe
+from upbit_stream.errors import UpbitStreamError
+from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.auth import find_credentials
-from upbit_stream.protocol.demands import (
-    AnnouncementDemand,
-    AssetDemand,
-    Demand,
-    IndicatorDemand,
-    MarketDemand,
-    OrderbookDemand,
-    OrderDemand,
-    candle_type,
-    snapshot_demand,
-)
 from upbit_stream.protocol.endpoints import find_region
-from upbit_stream.subscription import Subscription, check_callback
+from upbit_stream.subscribing import Subscribing
+from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
 
 __all__ = ["UpbitStream"]
 
-E = TypeVar("E", bound=Event)
 R = TypeVar("R")
 
-Codes: TypeAlias = "str | Iterable[str]"
-Overflow: TypeAlias = (
-    "OverflowPolicy | Literal['drop_oldest', 'drop_newest', 'latest', 'block'] | None"
-)
 
-
-class UpbitStream:
+class UpbitStream(Subscribing):
     """A live stream of Upbit's market data, from subscriptions to callbacks.
 
     ::
@@ -109,251 +73,6 @@ class UpbitStream:
         self._engine = Engine(self._region, self._config, credentials, pool)
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
         weakref.finalize(self, self._engine.abandon).atexit = False
-
-    # Subscribing.
-
-    def ticker(
-        self,
-        codes: Codes,
-        callback: Callable[[Ticker], object] | None = None,
-        *,
-        snapshot: bool = True,
-        realtime: bool = True,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[Ticker]:
-        """Subscribe to the state of markets.
-
-        ``codes`` is one code (``"KRW-BTC"``) or an iterable of them. ``callback`` is called with
-        every event; without one, use the subscription as a decorator or iterate over it.
-        ``snapshot``: begin with the present state of each code; ``realtime``: go on with every
-        change. ``overflow`` and ``queue_size`` override the configuration.
-
-        Raises :class:`~upbit_stream.errors.InvalidCodeError` for what cannot be a code (one that
-        can be, but is not traded, is answered with silence by the exchange),
-        :class:`~upbit_stream.errors.SubscriptionError` for what cannot be subscribed,
-        ``ValueError`` or ``TypeError`` for an impossible policy, size or callback, and
-        :class:`~upbit_stream.errors.StreamClosedError`.
-        """
-        demand = MarketDemand.make("ticker", codes, snapshot, realtime)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    def trade(
-        self,
-        codes: Codes,
-        callback: Callable[[Trade], object] | None = None,
-        *,
-        snapshot: bool = True,
-        realtime: bool = True,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[Trade]:
-        """Subscribe to every trade of markets; a snapshot is the last trade before.
-
-        The arguments are those of :meth:`ticker`.
-        """
-        demand = MarketDemand.make("trade", codes, snapshot, realtime)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    def orderbook(
-        self,
-        codes: Codes,
-        callback: Callable[[Orderbook], object] | None = None,
-        *,
-        depth: int = 30,
-        level: float = 0,
-        snapshot: bool = True,
-        realtime: bool = True,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[Orderbook]:
-        """Subscribe to order books: each event is the whole book.
-
-        ``depth`` is the number of rows: 1, 5, 15 or 30. ``level`` groups prices by that step
-        (in won; KRW markets only); 0 groups nothing. The other arguments are those of
-        :meth:`ticker`.
-        """
-        demand = OrderbookDemand.make_book(codes, snapshot, realtime, depth, level)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    def candle(
-        self,
-        codes: Codes,
-        callback: Callable[[Candle], object] | None = None,
-        *,
-        unit: str = "1s",
-        snapshot: bool = True,
-        realtime: bool = True,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[Candle]:
-        """Subscribe to candles of ``unit``: 1s 1m 3m 5m 10m 15m 30m 60m 240m.
-
-        An event comes at most once a second, and only when a trade changed the candle; the
-        same candle time is sent again, the last one wins. The other arguments are those of
-        :meth:`ticker`.
-        """
-        demand = MarketDemand.make(candle_type(unit), codes, snapshot, realtime)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    def my_order(
-        self,
-        codes: Codes = (),
-        callback: Callable[[MyOrder], object] | None = None,
-        *,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[MyOrder]:
-        """Subscribe to the account's orders, and the trades that fill them.
-
-        Without ``codes``: of every market. There are no snapshots, only what happens from now
-        on. With the policy ``latest`` the newest event of each order is kept.
-
-        Raises, beside what :meth:`ticker` raises,
-        :class:`~upbit_stream.errors.AuthenticationError` when the keys are missing or were not
-        accepted before. All private streams share one connection, also those with the policy
-        ``block``, which therefore may hold up the others.
-        """
-        demand = OrderDemand.make_orders(codes)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    def my_asset(
-        self,
-        callback: Callable[[MyAsset], object] | None = None,
-        *,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[MyAsset]:
-        """Subscribe to the account's balances: each event has the currencies that changed.
-
-        It is about the whole account, so there are no codes. An account's very first
-        subscription may be minutes late (so the exchange documents). Balances reach 30 digits:
-        with ``numbers="decimal"`` they are exact. Raises what :meth:`my_order` raises.
-        """
-        if callback is not None and not callable(callback):
-            raise SubscriptionError(
-                f"my_asset({callback!r}): it takes no codes, for it is about the whole account; "
-                "give a callback, or nothing"
-            )
-        return self._subscribe(AssetDemand(), callback, overflow, queue_size)
-
-    def announcement(
-        self,
-        callback: Callable[[Announcement], object] | None = None,
-        *,
-        categories: str | Iterable[str] = (),
-        include_body: bool = False,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[Announcement]:
-        """Subscribe to the exchange's announcements (region ``"kr"`` only).
-
-        ``categories``: notice trade wallet maintenance digital_asset nft service event note
-        trading airdrop feature disclosure; none: all. ``include_body``: with the text, otherwise
-        ``body`` is None. Raises what :meth:`my_order` raises.
-        """
-        demand = AnnouncementDemand.make_announcements(categories, include_body)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    def indicator(
-        self,
-        codes: Codes,
-        indicators: IndicatorSpec | Iterable[IndicatorSpec],
-        callback: Callable[[Indicator], object] | None = None,
-        *,
-        timeframe: Timeframe,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[Indicator]:
-        """Subscribe to technical indicators, computed by the exchange (region ``"kr"`` only).
-
-        ::
-
-            stream.indicator("KRW-BTC", [Rsi(14), Macd(12, 26, 9)], print, timeframe="5m")
-
-        ``indicators`` are those of :mod:`upbit_stream.indicators`; ``timeframe`` is 5m, 15m,
-        60m, 240m or 1d. An event comes for each of them when a candle closes. KRW markets only.
-        Needs keys, though no permission of them.
-
-        Over all subscriptions of the stream there may be 100 combinations of codes and
-        indicators; :class:`~upbit_stream.errors.SubscriptionError` for more, and otherwise what
-        :meth:`my_order` raises.
-        """
-        demand = IndicatorDemand.make_indicators(codes, indicators, timeframe)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    def indicator_signal(
-        self,
-        codes: Codes,
-        indicators: SignalSpec | Iterable[SignalSpec],
-        callback: Callable[[IndicatorSignal], object] | None = None,
-        *,
-        timeframe: Timeframe,
-        overflow: Overflow = None,
-        queue_size: int | None = None,
-    ) -> Subscription[IndicatorSignal]:
-        """Subscribe to signals: an event when an indicator's condition turns from unmet to met.
-
-        ::
-
-            stream.indicator_signal("KRW-BTC", Rsi(14).overbought(70), print, timeframe="60m")
-
-        ``indicators`` are indicators with one of their triggers; the rest is as in
-        :meth:`indicator`, and counts towards the same 100 combinations.
-        """
-        demand = IndicatorDemand.make_signals(codes, indicators, timeframe)
-        return self._subscribe(demand, callback, overflow, queue_size)
-
-    @overload
-    def snapshot(
-        self, type: Literal["ticker"], codes: Codes, *, timeout: float = ...
-    ) -> dict[str, Ticker]: ...
-    @overload
-    def snapshot(
-        self, type: Literal["trade"], codes: Codes, *, timeout: float = ...
-    ) -> dict[str, Trade]: ...
-    @overload
-    def snapshot(
-        self, type: Literal["orderbook"], codes: Codes, *, timeout: float = ...
-    ) -> dict[str, Orderbook]: ...
-    @overload
-    def snapshot(
-        self, type: CandleType, codes: Codes, *, timeout: float = ...
-    ) -> dict[str, Candle]: ...
-    @overload
-    def snapshot(self, type: str, codes: Codes, *, timeout: float = ...) -> dict[str, Any]: ...
-    def snapshot(self, type: str, codes: Codes, *, timeout: float = 5.0) -> dict[str, Any]:
-        """The present state of each code, once: one event by code, no lasting subscription.
-
-        ``type`` is ``"ticker"``, ``"trade"`` (the last one), ``"orderbook"`` (30 rows) or a
-        candle such as ``"candle.1m"``. It goes over the connection that is there, or opens one;
-        other subscriptions do not notice. Waits ``timeout`` seconds at most. Codes that did not
-        answer by then are not in the result, and told to ``on_error``; ``TimeoutError`` when none
-        did. Otherwise it raises what :meth:`ticker` raises, and what ended the connection.
-        """
-        require_seconds("timeout", timeout)
-        return take_snapshots(self._engine, snapshot_demand(type, codes), timeout)
-
-    def _subscribe(
-        self,
-        demand: Demand,
-        callback: Callable[[E], object] | None,
-        overflow: Overflow,
-        queue_size: int | None,
-    ) -> Subscription[E]:
-        if callback is not None:
-            check_callback(callback)
-        if queue_size is not None:
-            require_queue_size(queue_size)
-        channel: Channel[E] = self._engine.subscribe(
-            demand,
-            callback=callback,
-            queue_size=self._config.queue_size if queue_size is None else queue_size,
-            overflow=choose(
-                "overflow", self._config.overflow if overflow is None else overflow, OverflowPolicy
-            ),
-        )
-        return Subscription(channel, self._engine, self)
 
     # Life.
 
@@ -443,6 +162,13 @@ class UpbitStream:
         """The counters at this moment, over everything since the stream was made."""
         return self._engine.stats
 
+    def health(self) -> ConnectionHealth:
+        """How the stream is doing at this moment: latency, success rate, reconnects with their
+        causes, and the same for each connection. ``health().is_healthy()`` is the short form,
+        ``health().problems`` says why not.
+        """
+        return self._engine.monitor.health()
+
     def list_subscriptions(self, timeout: float = 5.0) -> dict[str, list[dict[str, Any]]]:
         """What the exchange believes to be subscribed: for each endpoint with a connection
         (``"public"``, ``"private"``, ``"info"``) the type objects of its list, as it tells them::
@@ -474,7 +200,8 @@ class UpbitStream:
         """Call ``handler`` with each error that did not reach you otherwise: failing callbacks
         (:class:`~upbit_stream.errors.CallbackError`), frames that cannot be decoded
         (:class:`~upbit_stream.errors.DecodingError`), codes that stay silent
-        (:class:`~upbit_stream.errors.SilentCodesWarning`), subscriptions that the exchange refused
+        (:class:`~upbit_stream.errors.SilentCodesWarning`), what the watchdog has seen
+        (:class:`~upbit_stream.errors.HealthWarning`), subscriptions that the exchange refused
         (:class:`~upbit_stream.errors.SubscriptionError`), connections that ended for good. Also a
         decorator.
         """
@@ -486,4 +213,13 @@ class UpbitStream:
         decorator.
         """
         self._engine.notices.register(NoticeKind.DROP, handler)
+        return handler
+
+    def on_health(
+        self, handler: Callable[[ConnectionHealth], R]
+    ) -> Callable[[ConnectionHealth], R]:
+        """Call ``handler`` with the stream's :meth:`health` every ``StreamConfig.health_interval``
+        seconds. Also a decorator.
+        """
+        self._engine.notices.register(NoticeKind.HEALTH, handler)
         return handler

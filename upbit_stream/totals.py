@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from upbit_stream.config import OverflowPolicy
 from upbit_stream.connection.states import ConnectionInfo
 from upbit_stream.delivery.channel import Channel
 
@@ -30,6 +31,8 @@ class StreamStats(msgspec.Struct, frozen=True):
     received: int
     delivered: int
     dropped: int
+    #: Of the dropped ones: those whose subscriptions keep only the latest, on purpose.
+    conflated: int
     queued: int
     #: Calls of callbacks that raised.
     errors: int
@@ -48,6 +51,7 @@ class Totals(msgspec.Struct):
     received: int = 0
     delivered: int = 0
     dropped: int = 0
+    conflated: int = 0
     queued: int = 0
     errors: int = 0
     reconnects: int = 0
@@ -63,6 +67,8 @@ class Totals(msgspec.Struct):
         self.received += stats.received
         self.delivered += stats.delivered
         self.dropped += stats.dropped
+        if channel.overflow is OverflowPolicy.LATEST:
+            self.conflated += stats.dropped
         self.queued += stats.queued
         self.errors += stats.errors
 

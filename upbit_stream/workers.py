@@ -54,6 +54,11 @@ class Worker:
         return self._thread.ident is not None and not self._ended.is_set()
 
     @property
+    def ident(self) -> int | None:
+        """The thread's number, for ``sys._current_frames()``; None before it is started."""
+        return self._thread.ident
+
+    @property
     def is_current(self) -> bool:
         """Whether the caller is this very thread, which therefore cannot wait for itself."""
         return self._thread is threading.current_thread()

@@ -96,7 +96,7 @@ def test_what_lingers_ends_when_its_time_is_up(config: StreamConfig, sim: Simula
     assert len(pool) == 1
     eventually(lambda: len(pool) == 0)
     eventually(lambda: our_threads() == [])
-    assert [closed.reason for closed in sim.closed] == ["client"]
+    eventually(lambda: [closed.reason for closed in sim.closed] == ["client"])
 
 
 def test_what_lingers_is_not_healed(config: StreamConfig, sim: Simulator) -> None:

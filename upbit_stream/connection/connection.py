@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
@@ -13,19 +14,17 @@ import websocket
 
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import (
-    ConnectTimeout,
     ErrorStrategy,
     PongOverdue,
     ServerRefused,
-    Verdict,
     judge,
 )
-from upbit_stream.connection.limiter import connect_limiter
-from upbit_stream.connection.opening import Opening
-from upbit_stream.connection.retry import delay_after_loss, retrying
+from upbit_stream.connection.dialler import Dialler, Interrupted, when
+from upbit_stream.connection.retry import delay_after_loss
 from upbit_stream.connection.router import AnyChannel, Router
-from upbit_stream.connection.session import Session, Traffic
+from upbit_stream.connection.session import Session
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.connection.traffic import Traffic
 from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
@@ -37,7 +36,7 @@ from upbit_stream.errors import (
 )
 from upbit_stream.protocol.decoding import Message, ServerError, Undecodable, UnknownType
 from upbit_stream.protocol.endpoints import Endpoint
-from upbit_stream.transport import BulkWebSocket, ConnectionClosed, open_websocket
+from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["Connection", "ConnectionObserver"]
@@ -50,8 +49,8 @@ _CLOSE_HANDSHAKE = 0.5
 # Seconds in which a server that broke the protocol may read why we left.
 _LINGER = 0.2
 
-# Seconds; no selector takes a time of weeks.
-_LONGEST_WAIT = 3600.0
+# Seconds between what nobody thought of and the next attempt.
+_AFTER_STUMBLING = 1.0
 
 # Seconds between two logged lines about frames that cannot be decoded.
 _LOG_EVERY = 1.0
@@ -87,11 +86,12 @@ class ConnectionObserver(Protocol):
         """Nothing has come of these codes."""
 
 
-class _Closing(BaseException):
-    """The connection is to be closed: leave whatever is being waited for.
+class _GivenUp(Exception):
+    """No attempt is to follow."""
 
-    Not an ``Exception``: no handler of failures, tenacity's included, is to take it for one.
-    """
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class Connection:
@@ -117,7 +117,6 @@ class Connection:
         self.name = numbered(endpoint.value)
         self.endpoint = endpoint
         self.url = url
-        self._authorize = authorize
         self._may_end = may_end
         self._log_name = f"{self.name} ({url})"
         #: What is to be carried. Any thread may change it.
@@ -126,15 +125,16 @@ class Connection:
         self._observer = observer
         self._waker = Waker()
         self._worker = Worker(f"upbit-io-{self.name}", self._run)
-        self._attempts = 0
-        # Attempts that were abandoned and may still hang in a system call.
-        self._stragglers: tuple[Worker, ...] = ()
+        self._dialler = Dialler(
+            self.name, url, config, self._waker, lambda: self.wishes.closing, authorize
+        )
         # Written by the I/O thread alone, read by anyone.
         self._state = ConnectionState.CONNECTING
         self._error: UpbitStreamError | None = None
-        self._reconnects = 0
+        self._over = False
         self._connected_at: float | None = None
-        self._traffic = Traffic()
+        #: What went over it.
+        self.traffic = Traffic()
         self._websocket: BulkWebSocket | None = None
         # The I/O thread's own.
         self._router = Router(when_room=self._wake)
@@ -164,12 +164,12 @@ class Connection:
             name=self.name,
             url=self.url,
             state=self._state,
-            ping_latency=self._traffic.ping_latency,
-            reconnects=self._reconnects,
-            messages=self._traffic.messages,
-            bytes=self._traffic.bytes,
-            undecodable=self._traffic.undecodable,
-            unknown=self._traffic.unknown,
+            ping_latency=self.traffic.ping_latency,
+            reconnects=self.traffic.reconnects,
+            messages=self.traffic.messages,
+            bytes=self.traffic.bytes,
+            undecodable=self.traffic.undecodable,
+            unknown=self.traffic.unknown,
             connected_since=None
             if since is None
             else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
@@ -180,8 +180,15 @@ class Connection:
         self._worker.start()
 
     def close(self) -> None:
-        """Have the connection closed; returns at once. Safe in a finalizer."""
+        """Have the connection closed; returns at once."""
         self.wishes.close()
+        self.revive()
+
+    def revive(self) -> None:
+        """Have an I/O thread again, if the one there was has died of what nobody thought of."""
+        if not self._over and not self._worker.alive:
+            self._worker = Worker(self._worker.name, self._run)
+            self._worker.start()
 
     def join_io(self, deadline: float) -> bool:
         """Wait until the I/O thread has ended, after which no event comes any more; whether it
@@ -192,17 +199,17 @@ class Connection:
     def join(self, deadline: float) -> bool:
         """Wait until all threads have ended; whether they did by ``deadline``."""
         ended = self.join_io(deadline)
-        return all(worker.join(deadline) for worker in self._stragglers) and ended
+        return all(worker.join(deadline) for worker in self._dialler.threads) and ended
 
     @property
     def alive(self) -> bool:
         """Whether a thread of the connection runs."""
-        return self._worker.alive or any(worker.alive for worker in self._stragglers)
+        return self._worker.alive or any(worker.alive for worker in self._dialler.threads)
 
     @property
     def serving(self) -> bool:
         """Whether it can carry something, now or after a reconnect."""
-        return self._worker.alive and self._state is not ConnectionState.ERROR
+        return not self._over and not self.wishes.closing
 
     def disown(self) -> None:
         """In the child of a fork: let go of what belongs to the parent, without a word."""
@@ -225,22 +232,44 @@ class Connection:
     def _run(self) -> None:
         try:
             _log.info("%s: %s", self._log_name, self._state.value)
-            try:
-                self._live()
-            finally:
-                # Before anyone is told of the end, after which a channel takes nothing in.
-                self._router.hand_over_all()
-        except _Closing:
+            while True:
+                try:
+                    self._live()
+                    break
+                except (Interrupted, _GivenUp):
+                    raise
+                except BaseException as error:
+                    # A dead I/O thread must never look like a quiet market.
+                    self._stumble(error)
+        except Interrupted:
             pass
-        except BaseException as error:
-            # Also what nobody thought of: a dead I/O thread must never look like a quiet market.
-            self._fail(error)
+        except _GivenUp as end:
+            self._finish()
+            self._fail(end.error)
             return
-        finally:
-            self._connected_at = None
-            self.wishes.end()
-            self._waker.close()
+        self._finish()
         self._enter(ConnectionState.DISCONNECTED)
+
+    def _finish(self) -> None:
+        # Before anyone is told of the end, after which a channel takes nothing in.
+        self._router.hand_over_all()
+        self._connected_at = None
+        self._over = True
+        self.wishes.end()
+        self._waker.close()
+
+    def _stumble(self, error: BaseException) -> None:
+        """Get up again after what nobody thought of: a bug of ours, or someone's logging."""
+        if (websocket := self._websocket) is not None:
+            websocket.shutdown()
+        self._connected_at = None
+        self.traffic.note_reconnect(f"the I/O thread stumbled: {type(error).__name__}: {error}")
+        self._trial.interrupted(time.monotonic())
+        self._router.reset()
+        self._enter(ConnectionState.RECONNECTING)
+        with suppress(Exception):  # it may be the logging that failed
+            _log.error("%s: a bug; connecting again", self._log_name, exc_info=error)
+        self._dialler.sleep(_AFTER_STUMBLING)
 
     def _live(self) -> None:
         """Connect, serve, and again after each loss; returns when the connection was closed."""
@@ -257,7 +286,7 @@ class Connection:
                 wishes=self.wishes,
                 router=self._router,
                 trial=self._trial,
-                traffic=self._traffic,
+                traffic=self.traffic,
                 observer=self,
             )
             try:
@@ -276,34 +305,34 @@ class Connection:
                 return
 
     def _recover(self, error: Exception, uptime: float) -> int:
-        """Wait as the loss demands; how many delays of the outage that were. Raises ``error``
-        when there is no way back.
+        """Wait as the loss demands; how many delays of the outage that were. Raises
+        :class:`_GivenUp` when there is no way back.
         """
         if self.wishes.closing or self._unwanted():
-            raise _Closing
+            raise Interrupted
         verdict = judge(error)
         # A first loss is healed at once, however young the connection was.
-        since_reconnect = uptime if self._reconnects else math.inf
+        since_reconnect = uptime if self.traffic.reconnects else math.inf
         delay = delay_after_loss(self._config.reconnect, verdict, since_reconnect)
         if isinstance(verdict.error, SubscriptionError):
             self._refusal = verdict.error
             culprit = self._trial.refused(time.monotonic())
             if culprit is not None and self.wishes.channels == (culprit,):
-                raise error  # nothing would be left
+                raise _GivenUp(error) from error  # nothing would be left
             if culprit is not None:
                 self.on_culprit(culprit)
             if culprit is not None or self._trial.searching:
                 delay = 0.0  # the next list is another one
         elif verdict.strategy is ErrorStrategy.NO_RETRY:
-            raise error
+            raise _GivenUp(error) from error
         else:
             self._trial.interrupted(time.monotonic())
-        self._heed(verdict)
-        self._reconnects += 1
+        self._dialler.heed(verdict)
+        self.traffic.note_reconnect(verdict.cause)
         self._router.reset()
-        _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, _when(delay))
+        _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, when(delay))
         self._enter(ConnectionState.RECONNECTING)
-        self._sleep(delay)
+        self._dialler.sleep(delay)
         return int(verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF)
 
     def _unwanted(self) -> bool:
@@ -311,63 +340,10 @@ class Connection:
         return self.wishes.expires_at < math.inf and self._may_end(self)
 
     def _connect(self, attempts_before: int) -> BulkWebSocket:
-        retrier = retrying(
-            self._config.reconnect,
-            sleep=self._sleep,
-            tell=self._attempt_failed,
-            attempts_before=attempts_before,
-        )
-        return retrier(self._attempt)
-
-    def _attempt(self) -> BulkWebSocket:
-        limiter = connect_limiter(self.url)
-        while (wait := limiter.take()) > 0:
-            self._sleep(wait)
-        if self.wishes.closing:
-            raise _Closing
-        self._attempts += 1
-        opening = Opening(f"upbit-connect-{self.name}-{self._attempts}", self._open, self._wake)
-        self._stragglers = (*(one for one in self._stragglers if one.alive), opening.worker)
-        opening.worker.start()
-        deadline = time.monotonic() + self._config.connect_timeout
-        while not opening.done:
-            self._waker.wait(deadline - time.monotonic())
-            if self.wishes.closing:
-                opening.abandon()
-                raise _Closing
-            if not opening.done and time.monotonic() >= deadline:
-                opening.abandon()
-                raise ConnectTimeout(f"no connection within {self._config.connect_timeout:g} s")
-        return opening.result()
-
-    def _open(self, on_created: Callable[[BulkWebSocket], None]) -> BulkWebSocket:
-        return open_websocket(
-            self.url,
-            timeout=self._config.connect_timeout,
-            authorize=self._authorize,
-            ssl_context=self._config.ssl_context,
-            max_message_size=self._config.max_message_size,
-            on_created=on_created,
-        )
-
-    def _heed(self, verdict: Verdict) -> None:
-        """A stated wait is for everyone in this process who connects to that host."""
-        if verdict.wait_at_least > 0:
-            connect_limiter(self.url).hold(verdict.wait_at_least)
-
-    def _attempt_failed(self, verdict: Verdict, delay: float) -> None:
-        self._heed(verdict)
-        _log.warning("%s: %s; trying again %s", self._log_name, verdict.cause, _when(delay))
-
-    def _sleep(self, seconds: float) -> None:
-        """Wait; raises :class:`_Closing` as soon as the connection is to be closed."""
-        until = time.monotonic() + seconds
-        while not self.wishes.closing:
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            self._waker.wait(min(left, _LONGEST_WAIT))
-        raise _Closing
+        try:
+            return self._dialler.connect(attempts_before)
+        except Exception as error:
+            raise _GivenUp(error) from error
 
     def _fail(self, error: BaseException) -> None:
         """The end that no attempt can heal: everyone who waits for data learns why."""
@@ -444,12 +420,9 @@ class Connection:
                 )
 
     def _tell_undecodable(self, error: DecodingError) -> None:
+        self.traffic.note_error()
         now = time.monotonic()
         if now - self._undecodable_logged_at >= _LOG_EVERY:
             self._undecodable_logged_at = now
             _log.warning("%s: %s", self._log_name, error)
         self._observer.connection_error(error)
-
-
-def _when(delay: float) -> str:
-    return "at once" if delay < 0.05 else f"in {delay:.1f} s"

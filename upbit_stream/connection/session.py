@@ -7,8 +7,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import msgspec
-
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import PongOverdue
 from upbit_stream.connection.inquiries import Inquirer, Inquiry
@@ -16,6 +14,7 @@ from upbit_stream.connection.keepalive import KeepAlive
 from upbit_stream.connection.limiter import RateLimiter
 from upbit_stream.connection.router import AnyChannel, Router
 from upbit_stream.connection.schedule import RequestSchedule
+from upbit_stream.connection.traffic import Traffic
 from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
@@ -39,7 +38,7 @@ from upbit_stream.protocol.requests import (
 from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 
-__all__ = ["Session", "Traffic"]
+__all__ = ["Session"]
 
 # Seconds between the looks at what needs no hurry.
 _HOUSEKEEPING = 1.0
@@ -50,18 +49,6 @@ _GATHER = 0.005
 
 # Seconds of silence after which a socket that cannot be written to has nothing more to say.
 _LAST_WORDS = 0.2
-
-
-class Traffic(msgspec.Struct):
-    """What went over a connection's sockets. Written by the I/O thread alone, read by anyone."""
-
-    messages: int = 0
-    #: Received since the upgrades, the headers of frames included.
-    bytes: int = 0
-    undecodable: int = 0
-    unknown: int = 0
-    #: Milliseconds; None before the first pong.
-    ping_latency: float | None = None
 
 
 class SessionObserver(Protocol):
@@ -131,6 +118,7 @@ class Session:
         raised.
         """
         self._waker.watch(self._websocket.sock)
+        self._traffic.sample(time.monotonic())
         try:
             self._deliver()  # what a lost socket had brought, and was held back or found no room
             while not self._wishes.closing:
@@ -290,7 +278,7 @@ class Session:
         for payload, at in self._websocket.take_pongs():
             round_trip = self._keepalive.pong(payload, at)
             if round_trip is not None:
-                self._traffic.ping_latency = round_trip * 1000
+                self._traffic.note_latency(round_trip, at)
 
     def _deliver(self) -> None:
         if not self._router.hand_over():
@@ -306,6 +294,7 @@ class Session:
     def _keep_house(self, now: float) -> None:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING
+            self._traffic.sample(now)
             self._router.lose_patience()
             self._deliver()
             self._router.tell_drops()

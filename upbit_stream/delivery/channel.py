@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from operator import length_hint
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from types import FrameType
+from typing import Generic, TypeVar
 
 import msgspec
 
 from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.drops import DropTally
+from upbit_stream.delivery.failures import Failures, callback_name
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.delivery.queues import Queue, make_queue
 from upbit_stream.errors import (
-    CallbackError,
     StreamClosedError,
     SubscriptionError,
     UpbitStreamError,
@@ -35,7 +38,7 @@ E = TypeVar("E", bound=Event)
 # Events a dispatch thread takes at a time: enough to make the lock cheap, few enough that the
 # queue's size bounds what is in memory.
 _CHUNK = 512
-# Seconds between two tellings of drops, and between two logged tracebacks of a failing callback.
+# Seconds between two tellings of drops.
 _TELL_EVERY = 1.0
 
 
@@ -67,6 +70,7 @@ class Channel(Generic[E]):
         self, demand: Demand, *, queue_size: int, overflow: OverflowPolicy, notices: NoticeBoard
     ) -> None:
         self.overflow = overflow
+        self.queue_size = queue_size
         self._notices = notices
         # Guards everything below it that is not marked otherwise. Never held while a callback
         # or I/O runs.
@@ -99,10 +103,7 @@ class Channel(Generic[E]):
         # Written by the I/O thread alone; readers take a copy of the dict, which is atomic.
         self._latest: dict[str, E] = {}
         self._remember = demand.remember  # the same for every change of the demand
-        # Written by the dispatch thread alone.
-        self._errors = 0
-        self._silenced = 0
-        self._logged_at = 0.0
+        self._failures = Failures(notices)
         # Set by anyone, read by the dispatch thread between two events: deliver no more.
         self._discarding = False
         # Whether that was a callback of its own: on purpose, and nothing to warn of.
@@ -318,11 +319,54 @@ class Channel(Generic[E]):
                 dropped=self._drops.total,
                 # Also those that the dispatch thread has taken out and not delivered yet.
                 queued=self._received - delivered - self._drops.total,
-                errors=self._errors,
+                errors=self._failures.count,
                 last_event_age=None
                 if newest is None
                 else max(0.0, (time.time_ns() - newest) / 1e9),
             )
+
+    # What the watchdog asks.
+
+    @property
+    def progress(self) -> int:
+        """Events that have been delivered: it stands still while a callback runs."""
+        return self._taken - length_hint(self._pending)
+
+    @property
+    def queue_length(self) -> int:
+        """Events in the queue."""
+        return len(self._queue)
+
+    @property
+    def last_error_at(self) -> datetime | None:
+        """When a callback raised last."""
+        return self._failures.last_at
+
+    @property
+    def callback_names(self) -> str:
+        """The callbacks, for people."""
+        return ", ".join(map(callback_name, self._callbacks))
+
+    @property
+    def stack(self) -> FrameType | None:
+        """Where the dispatch thread is, if that is anywhere but waiting for events."""
+        ident = None if self._worker is None else self._worker.ident
+        frame = None if ident is None else sys._current_frames().get(ident)
+        return None if frame is not None and frame.f_code.co_name == "_wait" else frame
+
+    def revive(self) -> bool:
+        """Have a dispatch thread again, if the one there was has died; whether it had."""
+        with self._lock:
+            over = self._ended and not len(self._queue)
+            if self._worker is None or self._worker.alive or over or self._discarding:
+                return False
+            self._worker = None
+            ended, self._ended = self._ended, False
+            self._ensure_worker()
+            self._ended = ended
+            return True
+
+    # Taking events out.
 
     def take(self, limit: int, deadline: float | None = None) -> list[E]:
         """Up to ``limit`` events, oldest first, which count as delivered; waits for the first one
@@ -389,7 +433,8 @@ class Channel(Generic[E]):
     def _dispatch(self) -> None:
         # Of the newest of each code there may be a newer one at any moment: one at a time.
         chunk = 1 if self.overflow is OverflowPolicy.LATEST else _CHUNK
-        while self._take_pending(chunk):
+        # First what a thread before this one, which died, had not delivered yet.
+        while length_hint(self._pending) or self._take_pending(chunk):
             for event in self._pending:
                 if self._discarding:
                     self._drop_rest(event)
@@ -398,7 +443,7 @@ class Channel(Generic[E]):
                 try:
                     call(event)
                 except BaseException as error:
-                    self._callback_failed(call, event, error)
+                    self._failures.tell(call, event, error)
 
     def _drop_rest(self, event: E) -> None:
         with self._lock:
@@ -413,44 +458,4 @@ class Channel(Generic[E]):
             try:
                 callback(event)
             except BaseException as error:
-                self._callback_failed(callback, event, error)
-
-    def _callback_failed(
-        self, callback: Callable[[E], object], event: E, error: BaseException
-    ) -> None:
-        self._errors += 1
-        now = time.monotonic()
-        if now - self._logged_at >= _TELL_EVERY:
-            also = f" ({self._silenced} more were not logged)" if self._silenced else ""
-            _log.error(
-                "the callback %s raised for %s; the stream goes on%s",
-                _name(callback),
-                _title(event),
-                also,
-                exc_info=error,
-            )
-            self._logged_at, self._silenced = now, 0
-        else:
-            self._silenced += 1
-        told = CallbackError(
-            f"the callback {_name(callback)} raised for {_title(event)}: {_text(error)}",
-            callback=callback,
-            event=event,
-        )
-        told.__cause__ = error
-        self._notices.post(NoticeKind.ERROR, told)
-
-
-def _title(event: Event) -> str:
-    return event.type if event.code is None else f"{event.type} {event.code}"
-
-
-def _name(callback: Callable[..., Any]) -> str:
-    return getattr(callback, "__qualname__", None) or repr(callback)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # other people's __str__
-        return type(error).__name__
+                self._failures.tell(callback, event, error)

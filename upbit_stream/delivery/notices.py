@@ -1,4 +1,4 @@
-"""What the stream itself has to tell: state changes, errors, drops.
+"""What the stream itself has to tell: state changes, errors, drops, health.
 
 One thread for each stream calls the handlers, so that a slow one delays neither the socket nor
 any event.
@@ -31,6 +31,7 @@ class NoticeKind(str, Enum):
     STATE = "state"
     ERROR = "error"
     DROP = "drop"
+    HEALTH = "health"
 
 
 class NoticeBoard:
@@ -65,6 +66,17 @@ class NoticeBoard:
             _log.warning("an on_%s handler is stuck; not told: %s", kind.value, notice)
             return
         self._queue.put((kind, notice))
+
+    def wanted(self, kind: NoticeKind) -> bool:
+        """Whether anyone has registered for that kind."""
+        return kind in self._handlers
+
+    def revive(self) -> None:
+        """Have a thread again, if the one there was has died."""
+        with self._lock:
+            if self._worker is not None and not self._worker.alive and not self._ended:
+                self._worker = Worker(numbered("upbit-dispatch-notices"), self._dispatch)
+                self._worker.start()
 
     def end(self) -> None:
         """Call the handlers with what was posted before, then no more. Safe in a finalizer."""

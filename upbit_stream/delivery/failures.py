@@ -1,0 +1,74 @@
+"""Callbacks that raise: counted, logged, told. The stream goes on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
+from upbit_stream.errors import CallbackError
+from upbit_stream.events import Event
+
+__all__ = ["Failures", "callback_name"]
+
+_log = logging.getLogger("upbit_stream")
+
+# Seconds between two logged tracebacks.
+_LOG_EVERY = 1.0
+
+
+class Failures:
+    """Those of one subscription. Written by its dispatch thread alone, read by anyone."""
+
+    def __init__(self, notices: NoticeBoard) -> None:
+        self._notices = notices
+        self.count = 0
+        #: When it happened last (aware, UTC).
+        self.last_at: datetime | None = None
+        self._unlogged = 0
+        self._logged_at = 0.0
+
+    def tell(self, callback: Callable[..., object], event: Event, error: BaseException) -> None:
+        """``callback`` raised ``error`` for ``event``."""
+        self.count += 1
+        self.last_at = datetime.now(timezone.utc)
+        name, title = callback_name(callback), _title(event)
+        now = time.monotonic()
+        if now - self._logged_at >= _LOG_EVERY:
+            also = f" ({self._unlogged} more were not logged)" if self._unlogged else ""
+            self._logged_at, self._unlogged = now, 0
+            _log.error(
+                "the callback %s raised for %s; the stream goes on%s",
+                name,
+                title,
+                also,
+                exc_info=error,
+            )
+        else:
+            self._unlogged += 1
+        told = CallbackError(
+            f"the callback {name} raised for {title}: {_text(error)}",
+            callback=callback,
+            event=event,
+        )
+        told.__cause__ = error
+        self._notices.post(NoticeKind.ERROR, told)
+
+
+def callback_name(callback: Callable[..., Any]) -> str:
+    """A callback, for people."""
+    return getattr(callback, "__qualname__", None) or repr(callback)
+
+
+def _title(event: Event) -> str:
+    return event.type if event.code is None else f"{event.type} {event.code}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # other people's __str__
+        return type(error).__name__
