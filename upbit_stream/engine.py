@@ -338,6 +338,12 @@ class Engine:
             connection.wishes.inquire(inquiry)
         return asked
 
+    def renew(self) -> None:
+        """Have the socket of every connection replaced."""
+        for connection in self.leased:
+            if connection.wishes.channels:
+                connection.wishes.renew("it was asked for")
+
     @property
     def closing(self) -> bool:
         """Whether ``close`` was called."""

@@ -109,6 +109,13 @@ class UpbitStream(Subscribing):
         except KeyboardInterrupt:
             return
 
+    def renew(self) -> None:
+        """Replace the connections by new ones, without missing or doubling an event: the new one
+        delivers before the old one goes. Returns at once. For a maintenance that was announced, or
+        a network that has changed; what is broken is replaced without being asked.
+        """
+        self._engine.renew()
+
     def close(self, timeout: float | None = 3.0) -> bool:
         """End everything: send the close frame, deliver what is queued, join every thread.
 

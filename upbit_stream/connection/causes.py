@@ -20,7 +20,15 @@ from upbit_stream.protocol.decoding import ServerError
 from upbit_stream.protocol.limits import stated_wait
 from upbit_stream.transport import ConnectionClosed
 
-__all__ = ["ConnectTimeout", "ErrorStrategy", "PongOverdue", "ServerRefused", "Verdict", "judge"]
+__all__ = [
+    "EXPECTED",
+    "ConnectTimeout",
+    "ErrorStrategy",
+    "PongOverdue",
+    "ServerRefused",
+    "Verdict",
+    "judge",
+]
 
 
 class ErrorStrategy(str, Enum):
@@ -88,6 +96,16 @@ _BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str], ...]
         _AT_ONCE,
         "the connection was lost ({})",
     ),
+)
+
+#: What may end a socket in the ordinary course of the world. Anything else is a bug of ours: it is
+#: logged with its traceback, and the connection is made anew all the same.
+EXPECTED = (
+    ConnectionClosed,
+    PongOverdue,
+    ServerRefused,
+    OSError,
+    websocket.WebSocketException,
 )
 
 _AUTHENTICATION_STATUS = frozenset({401, 403})

@@ -10,19 +10,19 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
-import websocket
-
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import (
+    EXPECTED,
     ErrorStrategy,
-    PongOverdue,
     ServerRefused,
     judge,
 )
 from upbit_stream.connection.dialler import Dialler, Interrupted, when
+from upbit_stream.connection.renewal import Renewal
 from upbit_stream.connection.retry import delay_after_loss
-from upbit_stream.connection.router import AnyChannel, Router
+from upbit_stream.connection.router import AnyChannel, Router, Routing
 from upbit_stream.connection.session import Session
+from upbit_stream.connection.staleness import Staleness
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.connection.traffic import Traffic
 from upbit_stream.connection.trial import Trial
@@ -49,22 +49,14 @@ _CLOSE_HANDSHAKE = 0.5
 # Seconds in which a server that broke the protocol may read why we left.
 _LINGER = 0.2
 
+# Seconds for which two sockets serve when one takes over from the other.
+_OVERLAP = 1.0
+
 # Seconds between what nobody thought of and the next attempt.
 _AFTER_STUMBLING = 1.0
 
 # Seconds between two logged lines about frames that cannot be decoded.
 _LOG_EVERY = 1.0
-
-# What may end a socket in the ordinary course of the world. Anything else is a bug of ours: it
-# is logged with its traceback, and the connection is made anew all the same.
-_EXPECTED = (
-    ConnectionClosed,
-    PongOverdue,
-    ServerRefused,
-    OSError,
-    websocket.WebSocketException,
-)
-
 
 # States whose log line is written where the cause is known.
 _LOGGED_WITH_CAUSE = (ConnectionState.RECONNECTING, ConnectionState.ERROR)
@@ -139,6 +131,7 @@ class Connection:
         # The I/O thread's own.
         self._router = Router(when_room=self._wake)
         self._trial = Trial()
+        self._staleness = Staleness(config.stale_after)
         # What the exchange said of the list in which a culprit is searched for.
         self._refusal: SubscriptionError | None = None
         self._unknown_types: set[str] = set()
@@ -275,34 +268,93 @@ class Connection:
         """Connect, serve, and again after each loss; returns when the connection was closed."""
         attempts_before = 0
         while True:
-            opened = self._websocket = self._connect(attempts_before)
-            self._connected_at = connected_at = time.monotonic()
+            opened = self._connect(attempts_before)
+            self._hold(opened)
             self._enter(ConnectionState.CONNECTED)
-            session = Session(
-                opened,
-                endpoint=self.endpoint,
-                config=self._config,
-                waker=self._waker,
-                wishes=self.wishes,
-                router=self._router,
-                trial=self._trial,
-                traffic=self.traffic,
-                observer=self,
-            )
+            session = self._session(opened, self._router, self._trial)
+            session.begin()
             try:
-                session.run()
+                while (reason := session.run()) is not None:
+                    session = self._renew(session, reason)
             except Exception as error:
-                if isinstance(error, ConnectionClosed) and error.local:
-                    opened.linger(_LINGER)
-                opened.shutdown()
-                self._connected_at = None
-                if not isinstance(error, _EXPECTED):
-                    _log.exception("%s: a bug ended the socket; it is made anew", self._log_name)
-                attempts_before = self._recover(error, time.monotonic() - connected_at)
+                attempts_before = self._lost(session, error)
             else:
                 self._enter(ConnectionState.DISCONNECTING)
-                opened.close(timeout=_CLOSE_HANDSHAKE)
+                session.end()
+                assert self._websocket is not None
+                self._websocket.close(timeout=_CLOSE_HANDSHAKE)
                 return
+
+    def _hold(self, opened: BulkWebSocket) -> None:
+        self._websocket = opened
+        self._connected_at = time.monotonic()
+
+    def _session(self, opened: BulkWebSocket, router: Routing, trial: Trial) -> Session:
+        return Session(
+            opened,
+            endpoint=self.endpoint,
+            config=self._config,
+            waker=self._waker,
+            wishes=self.wishes,
+            router=router,
+            trial=trial,
+            traffic=self.traffic,
+            staleness=self._staleness,
+            observer=self,
+        )
+
+    def _renew(self, session: Session, reason: str) -> Session:
+        """Have a new socket take over from one that still works, or only smells; the session that
+        serves from now on.
+        """
+        trial = Trial()
+        mute = self._staleness.silence > 0
+        lag = (self.traffic.ping_latency or 0.0) / 1000
+        renewal = Renewal(
+            session,
+            router=self._router,
+            waker=self._waker,
+            begin=self._dialler.try_begin,
+            make=lambda opened, router: self._session(opened, router, trial),
+            closing=lambda: self.wishes.closing,
+            timeout=self._config.connect_timeout,
+            # From one that is mute nothing is to be expected.
+            overlap=0.0 if mute else _OVERLAP + 2 * lag,
+        )
+        planned, self.wishes.renewal = self.wishes.renewal is not None, None
+        renewed = renewal.run()
+        if renewed is None:
+            self._staleness.silence = 0.0
+            _log.info("%s: %s; a new socket could not be had", self._log_name, reason)
+            return session
+        session.end()
+        if self._websocket is not None:
+            self._dialler.part(self._websocket, _CLOSE_HANDSHAKE)
+        self._hold(renewal.opened)
+        self._trial = trial
+        self._staleness.bear_in_mind()
+        self.traffic.note_reconnect(reason)
+        level = logging.INFO if planned else logging.WARNING
+        _log.log(level, "%s: %s; another socket has taken over", self._log_name, reason)
+        return renewed
+
+    def _lost(self, session: Session, error: Exception) -> int:
+        """The socket was lost by ``error``: clean up, and wait as that demands; as
+        :meth:`_recover`.
+        """
+        session.end()
+        websocket, connected_at = self._websocket, self._connected_at
+        assert websocket is not None
+        assert connected_at is not None
+        if isinstance(error, ConnectionClosed) and error.local:
+            websocket.linger(_LINGER)
+        websocket.shutdown()
+        self._connected_at = None
+        if not isinstance(error, EXPECTED):
+            _log.error(
+                "%s: a bug ended the socket; it is made anew", self._log_name, exc_info=error
+            )
+        return self._recover(error, time.monotonic() - connected_at)
 
     def _recover(self, error: Exception, uptime: float) -> int:
         """Wait as the loss demands; how many delays of the outage that were. Raises
@@ -397,6 +449,14 @@ class Connection:
     def on_silence(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
         """See :class:`~upbit_stream.connection.session.SessionObserver`."""
         self._observer.codes_silent(channel, codes)
+
+    def on_jump(self, seconds: float) -> None:
+        """See :class:`~upbit_stream.connection.session.SessionObserver`."""
+        _log.info(
+            "%s: %.0f s passed unnoticed (suspended, stopped, or the clock was set); pinging",
+            self._log_name,
+            seconds,
+        )
 
     def on_expiry(self) -> None:
         """See :class:`~upbit_stream.connection.session.SessionObserver`."""

@@ -72,6 +72,21 @@ class Dialler:
         )
         return retrier(self._attempt)
 
+    def try_begin(self) -> Opening | None:
+        """As :meth:`begin`, if the limit on connecting allows it now."""
+        return None if connect_limiter(self._url).take() > 0 else self.begin()
+
+    def part(self, websocket: BulkWebSocket, timeout: float) -> None:
+        """Close a socket that is needed no more, on a thread of its own: the server gets
+        ``timeout`` seconds to answer.
+        """
+        farewell = Worker(
+            f"upbit-farewell-{self._name}-{self._attempts}",
+            lambda: websocket.close(timeout=timeout),
+        )
+        self._threads = (*(one for one in self._threads if one.alive), farewell)
+        farewell.start()
+
     def begin(self) -> Opening:
         """Start one attempt, on a thread of its own."""
         self._attempts += 1

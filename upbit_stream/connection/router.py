@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,7 +18,7 @@ from upbit_stream.errors import DecodingError
 from upbit_stream.events import Announcement, Event, MyAsset, Trade
 from upbit_stream.protocol.decoding import Message, Undecodable
 
-__all__ = ["AnyChannel", "Router"]
+__all__ = ["AnyChannel", "Router", "Routing"]
 
 if TYPE_CHECKING:
     AnyChannel: TypeAlias = Channel[Any]
@@ -38,6 +38,19 @@ _SNAPSHOT_PATIENCE = 3.0
 
 # Seconds after it in which nothing at all has come of a code that the exchange does not know.
 _SILENCE = 10.0
+
+
+class Routing(Protocol):
+    """What a session needs of a router, or of who stands in for it."""
+
+    def route(self, decoded: Sequence[Any]) -> list[Message]: ...
+    def update(self, channels: Iterable[AnyChannel]) -> bool: ...
+    def requested(self) -> None: ...
+    def expect_again(self, listed: set[tuple[str, str]]) -> None: ...
+    def hand_over(self) -> bool: ...
+    def lose_patience(self) -> None: ...
+    def find_silent(self) -> list[tuple[AnyChannel, tuple[str, ...]]]: ...
+    def tell_drops(self) -> None: ...
 
 
 class _Newcomer(msgspec.Struct):
@@ -316,6 +329,19 @@ class Router:
                 return False
             return (newest.trade_timestamp or 0) <= (event.trade_timestamp or 0)
         return (newest.timestamp or 0) <= (event.timestamp or 0)
+
+    def newest(self, type_: str, code: str | None) -> int:
+        """The timestamp up to which everyone who wants a code has been given it; 0 when someone has
+        had nothing.
+        """
+        routes = self._routes.get(type_)
+        route = None if routes is None else routes.find(code)
+        known = []
+        for outlet in () if route is None else route.outlets:
+            pending = [one.timestamp for one in outlet.batch if one.code == code]
+            latest = outlet.channel.latest_of(code or type_)
+            known.append(pending[-1] if pending else latest and latest.timestamp)
+        return min((stamp or 0 for stamp in known), default=0)
 
     def hand_over(self) -> bool:
         """Give every channel its batch; False when one of them has no room for all of it.

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from upbit_stream.config import StreamConfig
-from upbit_stream.connection.causes import PongOverdue
+from upbit_stream.connection.causes import EXPECTED, PongOverdue
+from upbit_stream.connection.clocks import Clocks
 from upbit_stream.connection.inquiries import Inquirer, Inquiry
 from upbit_stream.connection.keepalive import KeepAlive
 from upbit_stream.connection.limiter import RateLimiter
-from upbit_stream.connection.router import AnyChannel, Router
+from upbit_stream.connection.router import AnyChannel, Routing
 from upbit_stream.connection.schedule import RequestSchedule
+from upbit_stream.connection.staleness import Doubt, Staleness, Witness, slowed_down
 from upbit_stream.connection.traffic import Traffic
 from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
@@ -47,6 +50,12 @@ _HOUSEKEEPING = 1.0
 # take turns with this one. When there is no backlog, it is handed over at once.
 _GATHER = 0.005
 
+# Seconds after a reconnect in which slow pings are no reason for another.
+_SLOW_PAUSE = 600.0
+
+# Reads, at most, of what a socket that is to be closed still has.
+_LAST_READS = 100
+
 # Seconds of silence after which a socket that cannot be written to has nothing more to say.
 _LAST_WORDS = 0.2
 
@@ -66,6 +75,9 @@ class SessionObserver(Protocol):
     def on_silence(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
         """Nothing has come of these codes."""
 
+    def on_jump(self, seconds: float) -> None:
+        """The process was stopped, or its clock was set, by so much; the server is being pinged."""
+
     def on_expiry(self) -> None:
         """Nobody has needed the connection for as long as it was to linger."""
 
@@ -81,18 +93,29 @@ class Session:
         config: StreamConfig,
         waker: Waker,
         wishes: Wishes,
-        router: Router,
+        router: Routing,
         trial: Trial,
         traffic: Traffic,
+        staleness: Staleness,
         observer: SessionObserver,
     ) -> None:
         now = time.monotonic()
         self._websocket = websocket
         self._waker = waker
         self._wishes = wishes
-        self._router = router
+        self._router: Routing = router
         self._trial = trial
         self._traffic = traffic
+        self._staleness = staleness
+        staleness.restart()
+        self._clocks = Clocks()
+        # Looks at what comes while the connection is in doubt.
+        self._witness: Witness | None = None
+        # Messages on this socket that were no events; and all events, at the last closer look.
+        self._answers = 0
+        self._events = 0
+        self._ponged = False
+        self._watching = False
         self._observer = observer
         self._wire_format = WireFormat(config.wire_format)
         self._decode_all = Decoder(self._wire_format, config.numbers, endpoint).decode_all
@@ -110,28 +133,126 @@ class Session:
         self._held_up = False
         self._send_failure: ConnectionClosed | None = None
 
-    def run(self) -> None:
-        """Serve until the wishes say that the connection is to be closed.
+    def begin(self) -> None:
+        """The first thing to call: from now on the waker waits for the socket."""
+        self._watch(True)
+        self._traffic.sample(time.monotonic())
+        self._deliver()  # what a lost socket had brought, and was held back or found no room
+
+    def end(self) -> None:
+        """The last thing to call, before the socket is closed."""
+        self._watch(False)
+
+    def run(self) -> str | None:
+        """Serve until the connection is to be closed (None), or a new socket should take over; then
+        it says why.
 
         Raises what ended the socket otherwise: :class:`~upbit_stream.transport.ConnectionClosed`,
         :class:`~upbit_stream.connection.causes.PongOverdue`, ``OSError``, or what the observer
         raised.
         """
-        self._waker.watch(self._websocket.sock)
-        self._traffic.sample(time.monotonic())
-        try:
-            self._deliver()  # what a lost socket had brought, and was held back or found no room
-            while not self._wishes.closing:
-                if self._wishes.version != self._version:
-                    self._adopt()
-                now = time.monotonic()
-                self._ask(now)
-                self._inquire(now)
-                self._ping(now)
-                self._keep_house(now)
-                self._serve(now + self._patience(now))
-        finally:
-            self._waker.watch(None)
+        while not self._wishes.closing:
+            reason = self._look_closer() if self.round() else None
+            if (reason or self._wishes.renewal) and self._demands and not self._trial.searching:
+                return reason or self._wishes.renewal
+        return None
+
+    def round(self) -> bool:
+        """Do what is due, and deliver what comes until something else is; whether the house was
+        kept in it, which happens once a second.
+        """
+        kept = self._attend()
+        now = time.monotonic()
+        self._serve(now + self._patience(now))
+        return kept
+
+    def attend(self) -> float:
+        """Do what is due; how many seconds may pass until something else is."""
+        self._attend()
+        return self._patience(time.monotonic())
+
+    def poll(self) -> None:
+        """Deliver what is there, without waiting."""
+        if self._held_up:
+            self._try_again()
+            return
+        now = time.monotonic()
+        self._receive()
+        if not self._websocket.received:
+            self._complain(now)
+
+    def finish(self) -> None:
+        """Deliver what is still there. The socket is to be closed, so it may fail."""
+        with suppress(*EXPECTED):
+            for _ in range(_LAST_READS):
+                self._receive()
+                if not self._websocket.received:
+                    break
+
+    def reroute(self, router: Routing) -> None:
+        """Have events sorted by this one from now on."""
+        self._router = router
+
+    @property
+    def answers_only(self) -> bool:
+        """Whether it asked for nothing that comes at once, and a ping was answered: it can give no
+        better proof that it works.
+        """
+        return self._ponged and not any(demand.snapshot for demand in self._demands.values())
+
+    def _attend(self) -> bool:
+        if self._wishes.version != self._version:
+            self._adopt()
+        now = time.monotonic()
+        self._ask(now)
+        self._inquire(now)
+        self._ping(now)
+        return self._keep_house(now)
+
+    def _watch(self, watch: bool) -> None:
+        sock = self._websocket.sock
+        if watch is not self._watching and sock is not None:
+            self._watching = watch
+            if watch:
+                self._waker.watch(sock)
+            else:
+                self._waker.unwatch(sock)
+
+    def _complain(self, now: float) -> None:
+        """There was nothing to read: is that all right?"""
+        if self._send_failure is not None:
+            raise self._send_failure
+        # Only now, for with a backlog the pong may be behind it; and as of the time before that
+        # look, for the thread may have been stopped since.
+        if self._keepalive.overdue(now):
+            raise PongOverdue(f"no pong within {self._ping_timeout:g} s")
+
+    def _look_closer(self) -> str | None:
+        """Whether the connection is worth keeping; if not, why. Once a second."""
+        now = time.monotonic()
+        events = self._traffic.messages - self._answers
+        busy, self._events = events > self._events, events
+        if not self._demands or self._held_up or self._trial.searching:
+            self._staleness.restart()
+            return None
+        doubt = self._staleness.look(busy, now, self._witness)
+        if doubt is Doubt.ASK:
+            self._witness = Witness(self._router, self._demands)
+            self._router = self._witness
+            self._schedule.want(self._schedule.asked, again=True, now=now)
+            self._inquirer.want(Inquiry(), now)  # nobody waits for it: any answer will do
+        elif doubt is not None and self._witness is not None:
+            self._router, self._witness = self._witness.router, None
+            if doubt is Doubt.REPLACE:
+                return f"it has sent nothing for {self._staleness.silence:.0f} s"
+        return self._too_slow(now)
+
+    def _too_slow(self, now: float) -> str | None:
+        recent = self._traffic.recent_reconnects
+        lately = recent and now - recent[-1].moment < _SLOW_PAUSE
+        if lately or not slowed_down([latency for _, latency in self._traffic.latencies]):
+            return None
+        return f"its pings take {self._traffic.ping_latency:.0f} ms, far more than before"
 
     def _serve(self, until: float) -> None:
         """Deliver what comes, until it is time for something else: at ``until``, or earlier."""
@@ -145,9 +266,7 @@ class Session:
                 self._try_again()
                 return
             if not readable:
-                if self._send_failure is not None:
-                    raise self._send_failure
-                self._check_pong(now)
+                self._complain(now)
                 return
             only_events = self._receive()
             if (
@@ -236,12 +355,6 @@ class Session:
             # The server's last words (why it closed) may be there already: read on for a moment.
             self._send_failure = failure
 
-    def _check_pong(self, now: float) -> None:
-        # Only when there was nothing to read, for with a backlog the pong may be behind it; and
-        # as of the time before that look, for the thread may have been stopped since.
-        if self._keepalive.overdue(now):
-            raise PongOverdue(f"no pong within {self._ping_timeout:g} s")
-
     def _receive(self) -> bool:
         """Read what there is, and hand it over; whether it was nothing but events."""
         messages: list[Message] = []
@@ -256,6 +369,7 @@ class Session:
         if messages:
             self._traffic.undecodable += sum(isinstance(one, Undecodable) for one in messages)
             self._traffic.unknown += sum(isinstance(one, UnknownType) for one in messages)
+            self._answers += len(messages)
             self._observer.on_messages(messages)
             for message in messages:
                 if isinstance(message, SubscriptionList):
@@ -278,29 +392,37 @@ class Session:
         for payload, at in self._websocket.take_pongs():
             round_trip = self._keepalive.pong(payload, at)
             if round_trip is not None:
+                self._ponged = True
                 self._traffic.note_latency(round_trip, at)
 
     def _deliver(self) -> None:
         if not self._router.hand_over():
             self._held_up = True
-            self._waker.watch(None)
+            self._watch(False)
 
     def _try_again(self) -> None:
         if self._router.hand_over():
             self._held_up = False
-            self._waker.watch(self._websocket.sock)
+            self._watch(True)
             self._keepalive.excuse(time.monotonic())
 
-    def _keep_house(self, now: float) -> None:
-        if now >= self._housekeeping_at:
-            self._housekeeping_at = now + _HOUSEKEEPING
-            self._traffic.sample(now)
-            self._router.lose_patience()
-            self._deliver()
-            self._router.tell_drops()
-            for channel, codes in self._router.find_silent():
-                self._observer.on_silence(channel, codes)
-            if self._trial.overdue(now):
-                self._taken()
-            if now >= self._wishes.expires_at:
-                self._observer.on_expiry()
+    def _keep_house(self, now: float) -> bool:
+        if now < self._housekeeping_at:
+            return False
+        if (jump := self._clocks.jump(now, due=self._housekeeping_at)) is not None:
+            # Suspended, stopped, or its clock set: is the other side still there?
+            self._keepalive.excuse(now)
+            self._staleness.restart()
+            self._observer.on_jump(jump)
+        self._housekeeping_at = now + _HOUSEKEEPING
+        self._traffic.sample(now)
+        self._router.lose_patience()
+        self._deliver()
+        self._router.tell_drops()
+        for channel, codes in self._router.find_silent():
+            self._observer.on_silence(channel, codes)
+        if self._trial.overdue(now):
+            self._taken()
+        if now >= self._wishes.expires_at:
+            self._observer.on_expiry()
+        return True

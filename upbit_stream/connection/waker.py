@@ -24,7 +24,6 @@ class Waker:
         self._writer.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._reader, selectors.EVENT_READ)
-        self._watched: socket.socket | None = None
         # Lest wake() writes to a descriptor that close() has just given back to the system. One
         # that can be taken again, for a finalizer may call wake() in the middle of wake().
         self._writing = threading.RLock()
@@ -35,19 +34,17 @@ class Waker:
         with self._writing, suppress(OSError):
             self._writer.send(b"\0")
 
-    def watch(self, sock: socket.socket | None) -> None:
-        """Wait for this socket, too, instead of the one before; None: for none."""
-        if sock is self._watched:
-            return
-        if self._watched is not None:
-            self._selector.unregister(self._watched)
-        if sock is not None:
-            self._selector.register(sock, selectors.EVENT_READ)
-        self._watched = sock
+    def watch(self, sock: socket.socket) -> None:
+        """Wait for this socket, too."""
+        self._selector.register(sock, selectors.EVENT_READ)
+
+    def unwatch(self, sock: socket.socket) -> None:
+        """Wait for this socket no more. To be called before it is closed."""
+        self._selector.unregister(sock)
 
     def wait(self, timeout: float) -> bool:
-        """Wait for the watched socket or a wake-up, ``timeout`` seconds at most; whether the
-        socket can be read.
+        """Wait for a watched socket or a wake-up, ``timeout`` seconds at most; whether a socket
+        can be read.
         """
         readable = False
         for chosen, _ in self._selector.select(max(0.0, timeout)):

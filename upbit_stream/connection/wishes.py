@@ -31,6 +31,8 @@ class Wishes:
         #: The moment (of ``time.monotonic()``) from which on nobody will need the connection,
         #: unless someone leases it before. Set by the pool, under its lock.
         self.expires_at = float("inf")
+        #: Set by anyone, taken back by the I/O thread: take a new socket, for this reason.
+        self.renewal: str | None = None
         #: Set once, by anyone: the connection is to be closed.
         self.closing = False
 
@@ -61,6 +63,11 @@ class Wishes:
         """A channel's own demand has changed."""
         with self._lock:
             self.version += 1
+        self._when_changed()
+
+    def renew(self, reason: str) -> None:
+        """Have the socket replaced by a new one."""
+        self.renewal = reason
         self._when_changed()
 
     def inquire(self, inquiry: Inquiry) -> None:

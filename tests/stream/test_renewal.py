@@ -1,0 +1,244 @@
+"""Make before break: a socket is replaced without anyone noticing, and a mute one is."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from tests.conftest import eventually, our_threads
+from upbit_stream import ConnectionState, Orderbook, StreamConfig, Ticker, Trade, UpbitStream
+from upbit_stream.connection import renewal
+from upbit_stream.simulator import Simulator
+
+
+def test_a_renewal_under_load_misses_nothing_and_doubles_nothing() -> None:
+    with Simulator(rate=1500) as sim:
+        states: list[ConnectionState] = []
+        trades: list[Trade] = []
+        books: list[Orderbook] = []
+        tickers: list[Ticker] = []
+        with UpbitStream(config=StreamConfig(url=sim.url)) as stream:
+            stream.on_state(states.append)
+            stream.trade(sim.codes, trades.append, snapshot=False)
+            stream.orderbook(sim.codes, books.append)
+            stream.ticker(sim.codes, tickers.append)
+            eventually(lambda: len(trades) > 500)
+            for count in range(1, 7):
+                stream.renew()
+                eventually(lambda: stream.stats.reconnects == count)  # noqa: B023
+            assert len(sim.handshakes) == 7
+            sim.rate = 0
+            eventually(lambda: stream.stats.queued == 0)
+            last = max(ids[-1] for code in sim.codes if (ids := sim.ledger(code)))
+            eventually(lambda: max(one.sequential_id or 0 for one in trades) == last)
+            # The farewell has a thread of its own.
+            eventually(lambda: len(sim.connections) == 1)
+        by_code: dict[str, list[int]] = {code: [] for code in sim.codes}
+        for trade in trades:
+            by_code[trade.code].append(trade.sequential_id)
+        for code, got in by_code.items():
+            ledger = sim.ledger(code)
+            if got:
+                assert got == ledger[ledger.index(got[0]) :]
+        assert set(states) <= {
+            ConnectionState.CONNECTING,
+            ConnectionState.CONNECTED,
+            ConnectionState.DISCONNECTING,
+            ConnectionState.DISCONNECTED,
+        }
+        # No order book goes back in time, no ticker comes twice.
+        newest: dict[str, int] = {}
+        for book in books:
+            assert book.timestamp >= newest.get(book.code, 0)
+            newest[book.code] = book.timestamp
+        assert len(set(tickers)) == len(tickers)
+    assert our_threads() == []
+
+
+def test_a_renewal_in_a_still_market_delivers_nothing(config: StreamConfig, sim: Simulator) -> None:
+    with UpbitStream(config=config) as stream:
+        tickers = stream.ticker(["KRW-BTC", "KRW-ETH"])
+        books = stream.orderbook("KRW-BTC")
+        trades = stream.trade("KRW-XRP")
+        for subscription in (tickers, tickers, books, trades):
+            assert subscription.get(timeout=10)
+        stream.renew()
+        eventually(lambda: stream.stats.reconnects == 1)
+        eventually(lambda: len(sim.connections) == 1)
+        assert stream.stats.received == stream.stats.delivered == 4
+        newest = sim.trade("KRW-XRP")
+        assert trades.get(timeout=10).sequential_id == newest
+        assert stream.stats.received == 5
+
+
+def test_without_a_new_socket_the_old_one_is_kept(
+    config: StreamConfig, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "_PROVE", 0.5)
+    config = dataclasses.replace(config, connect_timeout=0.5)
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        assert trades.get(timeout=10)
+        sim.fail_handshakes(503, 1)
+        stream.renew()
+        eventually(lambda: len(sim.handshakes) == 2)
+        sim.stall_handshakes(1)
+        stream.renew()
+        eventually(lambda: any("connect" in name for name in our_threads()))
+        eventually(lambda: not any("connect" in name for name in our_threads()))
+        newest = sim.trade("KRW-BTC")
+        assert trades.get(timeout=10).sequential_id == newest
+        assert stream.stats.reconnects == 0
+        assert stream.state is ConnectionState.CONNECTED
+        # A new socket that delivers nothing is no better.
+        sim.mute(connection=999, future=True)
+        stream.renew()
+        eventually(lambda: len(sim.connections) == 2)
+        eventually(lambda: len(sim.connections) == 1)
+        newest = sim.trade("KRW-BTC")
+        assert trades.get(timeout=10).sequential_id == newest
+        assert stream.stats.reconnects == 0
+    assert our_threads() == []
+
+
+def test_the_old_socket_dies_while_the_new_one_is_made(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        assert trades.get(timeout=10)
+        sim.slow_handshake(0.5)
+        stream.renew()
+        eventually(lambda: any("connect" in name for name in our_threads()))
+        sim.reset()
+        newest = sim.trade("KRW-BTC")
+        while trades.get(timeout=10).sequential_id != newest:
+            pass
+        eventually(lambda: len(sim.connections) == 1)
+    assert our_threads() == []
+
+
+def test_closing_in_the_middle_of_a_renewal(config: StreamConfig, sim: Simulator) -> None:
+    stream = UpbitStream(config=config)
+    assert stream.trade("KRW-BTC").get(timeout=10)
+    sim.slow_handshake(2.0)
+    stream.renew()
+    eventually(lambda: any("connect" in name for name in our_threads()))
+    assert stream.close(5.0)
+    assert our_threads() == []
+
+
+def busy(sim: Simulator, stream: UpbitStream, seconds: float) -> None:
+    """Let the connection be busy for so long, so that it is known to be."""
+    sim.rate = 200
+    stream.run(seconds)
+    sim.rate = 0
+
+
+def test_a_mute_socket_is_replaced(
+    config: StreamConfig, sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = dataclasses.replace(config, stale_after=1.0)
+    states: list[ConnectionState] = []
+    with UpbitStream(config=config) as stream:
+        stream.on_state(states.append)
+        trades: list[Trade] = []
+        stream.trade(sim.codes, trades.append)
+        sim.rate = 200
+        stream.run(7)
+        sim.mute()
+        eventually(lambda: stream.stats.reconnects == 1)
+        count = len(trades)
+        eventually(lambda: len(trades) > count + 50)
+        assert len(sim.handshakes) == 2
+        causes = [one.cause for one in stream.health().recent_reconnects]
+        assert len(causes) == 1
+        assert "sent nothing for" in causes[0]
+        ids = [trade.sequential_id for trade in trades if trade.code == "KRW-BTC"]
+        assert ids == sorted(set(ids))
+        assert ConnectionState.RECONNECTING not in states
+    assert [one.getMessage().split("; ")[1] for one in caplog.records] == [
+        "another socket has taken over"
+    ]
+
+
+def test_a_market_that_goes_quiet_costs_no_connection(sim: Simulator) -> None:
+    config = StreamConfig(url=sim.url, stale_after=1.0)
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade(sim.codes, overflow="latest")
+        stream.ticker(sim.codes, overflow="latest")
+        stream.start()
+        busy(sim, stream, 7)
+        requests = len(sim.requests)
+        received = None
+        # It is asked, twice; what the snapshots say is what is known.
+        eventually(lambda: len(sim.requests) >= requests + 2)
+        received = trades.stats.received
+        stream.run(5)
+        assert trades.stats.received == received
+        assert len(sim.handshakes) == 1
+        assert stream.stats.reconnects == 0
+
+
+def test_one_that_sends_snapshots_but_no_trades_is_replaced(sim: Simulator) -> None:
+    config = StreamConfig(url=sim.url, stale_after=1.0)
+    with UpbitStream(config=config) as stream:
+        stream.trade(sim.codes, overflow="latest")
+        stream.start()
+        busy(sim, stream, 7)
+        sim.drop_trades(ratio=1.0)
+        sim.rate = 200
+        eventually(lambda: stream.stats.reconnects == 1)
+        sim.drop_trades(ratio=0.0)
+
+
+STOPPING = """
+import logging, sys
+from upbit_stream import StreamConfig, UpbitStream
+
+logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+with UpbitStream(config=StreamConfig(url={url!r}, ping_interval=1.0, ping_timeout=2.0)) as stream:
+    trades = stream.trade("KRW-BTC")
+    trades.get(timeout=10)
+    print("up", flush=True)
+    input()
+    print(trades.get(timeout=10).stream_type, stream.stats.reconnects, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
+def test_after_a_stop_the_server_is_asked_at_once(sim: Simulator) -> None:
+    code = textwrap.dedent(STOPPING).format(url=sim.url)
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGSTOP)
+        threading.Event().wait(8)
+        process.send_signal(signal.SIGCONT)
+        sim.trade("KRW-BTC")
+        out, log = process.communicate("\n", timeout=20)
+    assert out == "REALTIME 0\n"
+    assert "s passed unnoticed (suspended, stopped, or the clock was set); pinging" in log
+
+
+def test_a_quiet_day_logs_nothing(sim: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "upbit_stream"):
+        with UpbitStream(config=StreamConfig(url=sim.url, stale_after=1.0)) as stream:
+            stream.trade(sim.codes, lambda trade: None)
+            assert stream.wait_connected(10)
+            caplog.clear()
+            busy(sim, stream, 3)
+        assert [one.levelname for one in caplog.records] == ["INFO", "INFO"]
