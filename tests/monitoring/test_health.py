@@ -109,6 +109,7 @@ def test_reconnects_are_counted_with_their_causes(config: StreamConfig, sim: Sim
 def test_a_slow_line_is_not_healthy(sim: Simulator) -> None:
     with UpbitStream(config=StreamConfig(url=sim.url, ping_interval=0.1)) as stream:
         assert stream.wait_connected(10)
+        eventually(lambda: stream.health().ping_latency is not None)
         sim.slow_down(delay=0.15)
         eventually(lambda: (stream.health().ping_latency or 0) >= 150)
         health = stream.health()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
 from typing import BinaryIO
 
 import pytest
@@ -26,19 +25,26 @@ from upbit_stream.monitoring.resources import Resources, ResourceTrend, measure
 from upbit_stream.simulator import Simulator
 
 
-def kill(prefix: str, nudge: Callable[[], object]) -> None:
-    """Raise SystemExit in the thread until it is dead; ``nudge`` gives it something to do."""
-    (victim,) = [one for one in threading.enumerate() if one.name.startswith(prefix)]
+def find(prefix: str) -> threading.Thread:
+    (found,) = [one for one in threading.enumerate() if one.name.startswith(prefix)]
+    return found
 
-    def dead() -> bool:
-        if not victim.is_alive():
-            return True
-        ident = ctypes.c_ulong(victim.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
-        nudge()
-        return False
 
-    eventually(dead)
+def shoot(victim: threading.Thread) -> None:
+    """Raise SystemExit in the thread, as soon as it does something."""
+    ident = ctypes.c_ulong(victim.ident or 0)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
+
+
+def kill_io(stream: UpbitStream, sim: Simulator) -> None:
+    """End the I/O thread: once it stumbles and gets up, so it is hit again while it does."""
+    victim = find("upbit-io-")
+    shoot(victim)
+    sim.trade("KRW-BTC")
+    eventually(lambda: stream.health().reconnects == 1)
+    shoot(victim)
+    stream.ticker("KRW-BTC")  # wakes it
+    eventually(lambda: not victim.is_alive())
 
 
 def test_there_is_one_for_all_streams_and_it_ends_with_the_last(
@@ -66,7 +72,8 @@ def test_a_dead_io_thread_lives_again(config: StreamConfig, sim: Simulator) -> N
         stream.on_state(states.append)
         trades = stream.trade("KRW-BTC")
         assert trades.get(timeout=10)
-        kill("upbit-io-", lambda: sim.trade("KRW-BTC"))
+        eventually(lambda: stream.state is ConnectionState.CONNECTED)
+        kill_io(stream, sim)
         eventually(lambda: len(sim.requests) >= 2)
         eventually(lambda: stream.state is ConnectionState.CONNECTED)
         eventually(lambda: sim.connections)
@@ -86,7 +93,7 @@ def test_a_dead_io_thread_does_not_keep_a_stream_from_closing(
     monkeypatch.setattr(watchdog, "_LOOK_EVERY", 60.0)
     stream = UpbitStream(config=config)
     assert stream.trade("KRW-BTC").get(timeout=10)
-    kill("upbit-io-", lambda: sim.trade("KRW-BTC"))
+    kill_io(stream, sim)
     assert stream.close()
     assert our_threads() == []
     eventually(lambda: not sim.connections)
@@ -101,7 +108,9 @@ def test_a_dead_dispatch_thread_lives_again_and_loses_nothing(
         stream.on_error(errors.append)
         stream.trade("KRW-BTC", callback=lambda trade: seen.append(trade.sequential_id or 0))
         eventually(lambda: seen)
-        kill("upbit-dispatch-trade", lambda: None)
+        victim = find("upbit-dispatch-trade")
+        shoot(victim)
+        eventually(lambda: not victim.is_alive())
         sim.burst(100, codes=["KRW-BTC"])
         eventually(lambda: len(seen) == 101)
         assert seen == sorted(set(seen))
@@ -118,8 +127,11 @@ def test_a_dead_notice_thread_lives_again(config: StreamConfig, sim: Simulator) 
         stream.on_state(states.append)
         assert stream.trade("KRW-BTC").get(timeout=10)
         eventually(lambda: states)
-        # It waits without an end, so it must be woken: by a notice that kills it.
-        kill("upbit-dispatch-notices", lambda: sim.reset())
+        victim = find("upbit-dispatch-notices")
+        shoot(victim)
+        sim.reset()  # it waits for a notice without an end
+        eventually(lambda: not victim.is_alive())
+        sim.reset()
         eventually(lambda: ConnectionState.CONNECTED in states[2:])
 
 

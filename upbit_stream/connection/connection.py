@@ -226,6 +226,7 @@ class Connection:
         try:
             _log.info("%s: %s", self._log_name, self._state.value)
             while True:
+                self._waker.clear()  # of what a dead thread, or one that stumbled, waited for
                 try:
                     self._live()
                     break
@@ -237,17 +238,21 @@ class Connection:
         except Interrupted:
             pass
         except _GivenUp as end:
-            self._finish()
+            self._last_things()
             self._fail(end.error)
+            self._free()
             return
-        self._finish()
+        self._last_things()
+        self._free()
         self._enter(ConnectionState.DISCONNECTED)
 
-    def _finish(self) -> None:
+    def _last_things(self) -> None:
         # Before anyone is told of the end, after which a channel takes nothing in.
         self._router.hand_over_all()
         self._connected_at = None
         self._over = True
+
+    def _free(self) -> None:
         self.wishes.end()
         self._waker.close()
 

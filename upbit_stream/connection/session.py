@@ -114,7 +114,7 @@ class Session:
         # Messages on this socket that were no events; and all events, at the last closer look.
         self._answers = 0
         self._events = 0
-        self._ponged = False
+        self._pongs = 0
         self._watching = False
         self._observer = observer
         self._wire_format = WireFormat(config.wire_format)
@@ -198,7 +198,7 @@ class Session:
         """Whether it asked for nothing that comes at once, and a ping was answered: it can give no
         better proof that it works.
         """
-        return self._ponged and not any(demand.snapshot for demand in self._demands.values())
+        return self._pongs > 0 and not any(demand.snapshot for demand in self._demands.values())
 
     def _attend(self) -> bool:
         if self._wishes.version != self._version:
@@ -358,6 +358,7 @@ class Session:
     def _receive(self) -> bool:
         """Read what there is, and hand it over; whether it was nothing but events."""
         messages: list[Message] = []
+        pongs = self._pongs
         until = time.monotonic() + _GATHER
         try:
             while not messages:
@@ -374,7 +375,8 @@ class Session:
             for message in messages:
                 if isinstance(message, SubscriptionList):
                     self._listed(message)
-        return not messages
+        # After a pong it is known when the next ping is due.
+        return not messages and self._pongs == pongs
 
     def _read(self) -> list[Message]:
         """Route the events of one read; what came and is no event is returned."""
@@ -392,7 +394,7 @@ class Session:
         for payload, at in self._websocket.take_pongs():
             round_trip = self._keepalive.pong(payload, at)
             if round_trip is not None:
-                self._ponged = True
+                self._pongs += 1
                 self._traffic.note_latency(round_trip, at)
 
     def _deliver(self) -> None:

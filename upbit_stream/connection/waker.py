@@ -42,6 +42,12 @@ class Waker:
         """Wait for this socket no more. To be called before it is closed."""
         self._selector.unregister(sock)
 
+    def clear(self) -> None:
+        """Wait for no socket any more, also for those that were closed."""
+        for key in list(self._selector.get_map().values()):
+            if key.fileobj is not self._reader:
+                self._selector.unregister(key.fileobj)
+
     def wait(self, timeout: float) -> bool:
         """Wait for a watched socket or a wake-up, ``timeout`` seconds at most; whether a socket
         can be read.
