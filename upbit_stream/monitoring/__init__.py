@@ -1,0 +1,1 @@
+"""Looking at a stream from outside: how well it does, and what is wrong when it does not."""
