@@ -9,6 +9,8 @@
         stream.run()
 """
 
+from typing import TYPE_CHECKING, Any
+
 from upbit_stream.config import OverflowPolicy, ReconnectPolicy, StreamConfig
 from upbit_stream.connection.causes import ErrorStrategy
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
@@ -60,6 +62,10 @@ from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
 from upbit_stream.version import __version__
 
+if TYPE_CHECKING:
+    from upbit_stream.monitoring.diagnostics import WebSocketDiagnostics
+    from upbit_stream.monitoring.report import DiagnosticsReport
+
 __all__ = [
     "Announcement",
     "Asset",
@@ -71,6 +77,7 @@ __all__ = [
     "ConnectionInfo",
     "ConnectionState",
     "DecodingError",
+    "DiagnosticsReport",
     "Drop",
     "ErrorStrategy",
     "Event",
@@ -106,6 +113,27 @@ __all__ = [
     "UpbitStream",
     "UpbitStreamError",
     "Volume",
+    "WebSocketDiagnostics",
     "WireFormat",
     "__version__",
 ]
+
+# What few need is imported when it is asked for.
+_LAZY = {
+    "DiagnosticsReport": "upbit_stream.monitoring.report",
+    "WebSocketDiagnostics": "upbit_stream.monitoring.diagnostics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(module), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

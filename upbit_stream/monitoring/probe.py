@@ -35,6 +35,10 @@ _CLOSE = 0.3
 _LOOK = 0.1
 
 
+# Stages whose failure is about an address, which is the proxy's where there is one.
+_ABOUT_AN_ADDRESS = ("DNS", "TCP")
+
+
 class _Abandoned(Exception):
     """Nobody wants the result any more."""
 
@@ -113,9 +117,15 @@ class Probe:
             self._websocket.abort()
             error = ConnectTimeout(f"no answer within {self._config.connect_timeout:g} s")
             # Without a current one it is between two of them.
-            stages.append(_failed(current or rest[0], since, error))
+            stages.append(self._failed(current or rest[0], since, error))
             del rest[0]
         return Connectivity((*stages, *(Stage(name, StageStatus.NOT_REACHED) for name in rest)))
+
+    def _failed(self, name: str, since: float, error: Exception) -> Stage:
+        explanation = explain(error, name)
+        if name in _ABOUT_AN_ADDRESS:
+            explanation = f"{self._websocket.peer}: {explanation}"
+        return Stage(name, StageStatus.FAILED, _milliseconds(since), explanation)
 
     # The probe's thread.
 
@@ -142,7 +152,7 @@ class Probe:
         except Exception as error:
             if name == "upgrade":
                 self._heed(error)
-            self._note(_failed(name, self._since, error))
+            self._note(self._failed(name, self._since, error))
             return False
         self._note(Stage(name, StageStatus.PASSED, _milliseconds(self._since)))
         return True
@@ -187,10 +197,6 @@ class Probe:
             f"the connection stands, but no ticker of {name_some(self._codes)} came within "
             f"{timeout:g} s"
         )
-
-
-def _failed(name: str, since: float, error: Exception) -> Stage:
-    return Stage(name, StageStatus.FAILED, _milliseconds(since), explain(error, name))
 
 
 def _milliseconds(since: float) -> float:

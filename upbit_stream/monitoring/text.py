@@ -1,4 +1,4 @@
-"""A report as text for people, in ASCII and at most a hundred columns but for explanations."""
+"""A report as text for people."""
 
 from __future__ import annotations
 
