@@ -96,7 +96,8 @@ class WebSocketDiagnostics:
     ) -> DiagnosticsReport:
         """Connect stage by stage, time snapshots, and look at running streams for ``seconds``
         (a number above 0). About two seconds longer in all, or as long as ``connect_timeout`` and
-        the timeouts of snapshots (5 s each) allow where something is wrong.
+        the timeouts of snapshots (5 s each) allow where something is wrong. There is a ping each
+        second: in a run of less than two there may be none, and then the latency is not measured.
 
         A connection that does not come about is a finding of the report, not an exception.
         ``progress`` is called with what is being done and the part that is done (0 to 1), some
@@ -117,6 +118,7 @@ class WebSocketDiagnostics:
             if connectivity.passed:
                 self._start_lines(run, stack)
                 run.measure(self._snapshot_codes)
+                self._pause(0.0)  # not a report of streams that were hung up
             parts = run.parts(losses)
             observed = None if observation is None else observation.describe(losses.causes)
         return DiagnosticsReport(

@@ -43,7 +43,7 @@ _MEMORY_TICK = 0.25
 _REQUEST_REST = 1.1
 # Seconds for what the requests for snapshots leave behind: the lists as they were are asked for
 # again.
-_AFTERMATH = 0.5
+_AFTERMATH = 0.4
 
 # Where the parts begin on the scale of progress: connecting, snapshots, the run.
 _SNAPSHOTS_AT, _RUN_AT = 0.1, 0.3
@@ -98,7 +98,7 @@ class Run:
         # the one that streams it: many would make that one stream them all for a moment.
         for size, line in zip(sizes, self.lines, strict=False):
             step = (_RUN_AT - _SNAPSHOTS_AT) * len(times) / len(sizes)
-            self._progress(f"snapshots of {size} codes", _SNAPSHOTS_AT + step)
+            self._progress(f"snapshots of {size} code{'s' * (size != 1)}", _SNAPSHOTS_AT + step)
             try:
                 times.append(time_snapshots(line.stream, codes[:size]))
             except UpbitStreamError:
