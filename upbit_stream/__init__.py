@@ -9,6 +9,8 @@
         stream.run()
 """
 
+from typing import TYPE_CHECKING, Any
+
 from upbit_stream.config import HealthThresholds, OverflowPolicy, ReconnectPolicy, StreamConfig
 from upbit_stream.connection.causes import ErrorStrategy
 from upbit_stream.connection.pool import ConnectionPool
@@ -64,6 +66,10 @@ from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
 from upbit_stream.version import __version__
 
+if TYPE_CHECKING:
+    from upbit_stream.monitoring.diagnostics import WebSocketDiagnostics
+    from upbit_stream.monitoring.report import DiagnosticsReport
+
 __all__ = [
     "Announcement",
     "Asset",
@@ -77,6 +83,7 @@ __all__ = [
     "ConnectionPool",
     "ConnectionState",
     "DecodingError",
+    "DiagnosticsReport",
     "Drop",
     "ErrorStrategy",
     "Event",
@@ -115,6 +122,27 @@ __all__ = [
     "UpbitStream",
     "UpbitStreamError",
     "Volume",
+    "WebSocketDiagnostics",
     "WireFormat",
     "__version__",
 ]
+
+# What few need is imported when it is asked for.
+_LAZY = {
+    "DiagnosticsReport": "upbit_stream.monitoring.report",
+    "WebSocketDiagnostics": "upbit_stream.monitoring.diagnostics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(module), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""The command ``upbit-stream``: watch the market, or serve a simulated one.
+"""The command ``upbit-stream``: watch the market, test the connection, serve a simulated exchange.
 
 ========================  =====================================================================
 ``app.py``                the commands, their options and help texts
@@ -8,6 +8,9 @@
 ``table.py``              the picture: pure functions from a state to lines of text
 ``lines.py``              the same events as plain lines or JSON, for pipes
 ``simulate.py``           ``simulate``: the simulator as a process
+``diagnose.py``           ``diagnose``: the connection test, its progress, and its report
+``demo.py``               ``--demo``: a simulated exchange in this process
+``screen.py``             whether an output is a terminal that can be drawn on
 ``interrupt.py``          Ctrl-C as a wish that is looked at, not as an exception out of nowhere
 ``notices.py``            where the warnings of the library go
 ``failures.py``           how a command ends that cannot do what it was asked for
@@ -34,7 +37,8 @@ _FROM_THE_EXTRA = ("rich", "typer")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code. ``arguments`` are those of the process by default.
 
-    0: done, also by Ctrl-C. 1: it could not go on. 2: it was asked for something impossible.
+    0: done, also by Ctrl-C. 1: it could not go on, or the connection that it tested is not well.
+    2: it was asked for something impossible.
     """
     # First of all, because the imports behind it take long enough for an impatient Ctrl-C.
     interrupt = Interrupt()

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
+from upbit_stream.cli.diagnose import DiagnoseOptions, diagnose
 from upbit_stream.cli.failures import WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.simulate import SimulateOptions, simulate
 from upbit_stream.cli.watch import WatchOptions, watch
+from upbit_stream.monitoring.diagnostics import DEFAULT_SECONDS
 from upbit_stream.version import __version__
 
 __all__ = ["app"]
@@ -52,6 +54,7 @@ def _upbit_stream(
       upbit-stream watch --demo                       try it, without a network
       upbit-stream watch KRW-BTC KRW-ETH              prices as they change
       upbit-stream watch KRW-BTC -t trade --json      every trade, as a line of JSON
+      upbit-stream diagnose                           is the connection well, and if not, why
       upbit-stream simulate --port 8765               a simulated exchange to test against
     """
 
@@ -116,6 +119,58 @@ def _watch(
         depth=depth,
     )
     watch(options, _interrupt(context))
+
+
+@app.command("diagnose", short_help="Test the connection, and say what is wrong with it.")
+def _diagnose(
+    context: typer.Context,
+    codes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CODE",
+            help="Markets to test with; without: Bitcoin, Ether and XRP.",
+        ),
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Test with a simulated exchange; needs no network.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="The report as one line of JSON, and nothing else.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(metavar="N", help="Look at running streams for N seconds.")
+    ] = DEFAULT_SECONDS,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Another server: ws://… or wss://…, up to /websocket/v1."),
+    ] = None,
+    region: Annotated[
+        str, typer.Option(metavar="REGION", help="The country's exchange: kr, sg, id or th.")
+    ] = "kr",
+) -> None:
+    """Test the connection: name, network, certificate, upgrade, data; then latency, throughput,
+    stability and snapshots of running streams. No keys are needed.
+
+    The exit code is 0 when all is well, 1 when it is not (or after Ctrl-C, before it is known).
+    UPBIT_STREAM_URL in the environment leads to another server.
+
+    \b
+    Examples:
+      upbit-stream diagnose
+      upbit-stream diagnose --demo --seconds 3
+      upbit-stream diagnose KRW-BTC KRW-ETH --seconds 60
+      upbit-stream diagnose --json > report.json
+    """
+    options = DiagnoseOptions(
+        codes=tuple(codes or ()),
+        demo=demo,
+        json=json,
+        seconds=_check_seconds(seconds) or DEFAULT_SECONDS,
+        url=url,
+        region=region,
+    )
+    if not diagnose(options, _interrupt(context)):
+        raise typer.Exit(1)
 
 
 @app.command("simulate", short_help="Serve a simulated Upbit to test against.")

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from rich.console import Console
 from rich.live import Live
 
 from upbit_stream.cli.board import Board
 from upbit_stream.cli.columns import TYPES
+from upbit_stream.cli.demo import SIMULATED, demo_simulator
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import json_writer, plain_writer, write_out
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
+from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.table import Picture, Status, draw, palette_for
 from upbit_stream.config import StreamConfig
 from upbit_stream.errors import SubscriptionError, UpbitStreamError
@@ -27,13 +28,7 @@ from upbit_stream.protocol.codes import check_codes
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 
-if TYPE_CHECKING:
-    from upbit_stream.simulator import Simulator
-
 __all__ = ["WatchOptions", "watch"]
-
-# Trades a second of the simulated market: lively, and next to nothing for any machine.
-_DEMO_RATE = 150.0
 
 # Seconds between two drawings, and how many times longer than a drawing the pause is: a huge
 # table on a slow machine is drawn less often instead of slowing down the stream.
@@ -71,7 +66,7 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
         try:
             codes = _codes(options)
             if options.demo:
-                simulator = stack.enter_context(_simulator(codes))
+                simulator = stack.enter_context(demo_simulator(codes))
                 codes = simulator.codes
                 config = StreamConfig(
                     url=simulator.url, rest_url=simulator.rest_url, numbers=numbers
@@ -79,7 +74,7 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
             else:
                 config = StreamConfig(numbers=numbers)
             stream = UpbitStream(region=options.region, config=config)
-            as_table = not options.json and _is_screen()
+            as_table = not options.json and can_draw(sys.stdout)
             board = Board(codes) if as_table else None
             subscription = _subscribe(stream, options, codes, board.take if board else None)
         except (SubscriptionError, ValueError) as error:
@@ -120,21 +115,6 @@ def _codes(options: WatchOptions) -> tuple[str, ...]:
             '"upbit-stream watch --demo"'
         )
     return ()
-
-
-def _simulator(codes: Sequence[str]) -> Simulator:
-    """A simulated exchange with these markets, or with its own choice."""
-    try:
-        # Only when it is asked for: it needs an extra, and time.
-        from upbit_stream.simulator import Simulator
-    except ImportError as error:
-        raise RunFailed(str(error)) from error
-    return Simulator(codes=codes, rate=_DEMO_RATE) if codes else Simulator(rate=_DEMO_RATE)
-
-
-def _is_screen() -> bool:
-    """Whether standard output can be drawn on."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def _subscribe(
@@ -230,7 +210,7 @@ class _View:
     def show_lines(self) -> None:
         """Write a line for every event; whatever has come by then in one go."""
         if self._options.demo:
-            print("upbit-stream: simulated data, not the exchange's", file=sys.stderr)
+            print(SIMULATED, file=sys.stderr)
         write = json_writer() if self._options.json else plain_writer(self._options.type)
         while (left := self._left()) > 0:
             events = self._next_events(min(left, _LOOK_AROUND))

@@ -1,7 +1,7 @@
 """websocket-client made fast: many frames per system call. Knows nothing of Upbit.
 
 `frames.py` cuts bytes into messages, `websocket.py` is what a connection holds, `opening.py` makes
-one, and `upgrade.py` is the HTTP part of that.
+one, `upgrade.py` is the HTTP part of that, and `staged.py` does the same step by step.
 """
 
 from __future__ import annotations

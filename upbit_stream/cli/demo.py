@@ -1,0 +1,29 @@
+"""``--demo``: a simulated exchange in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from upbit_stream.cli.failures import RunFailed
+
+if TYPE_CHECKING:
+    from upbit_stream.simulator import Simulator
+
+__all__ = ["SIMULATED", "demo_simulator"]
+
+#: For stderr, where what is shown does not say it itself.
+SIMULATED = "upbit-stream: simulated data, not the exchange's"
+
+# Trades a second of the simulated market: lively, and next to nothing for any machine.
+_RATE = 150.0
+
+
+def demo_simulator(codes: Sequence[str]) -> Simulator:
+    """A simulated exchange with these markets, or with its own choice."""
+    try:
+        # Only when it is asked for: it needs an extra, and time.
+        from upbit_stream.simulator import Simulator
+    except ImportError as error:
+        raise RunFailed(str(error)) from error
+    return Simulator(codes=codes, rate=_RATE) if codes else Simulator(rate=_RATE)
