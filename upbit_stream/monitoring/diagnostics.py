@@ -15,9 +15,6 @@ from upbit_stream.config import StreamConfig
 from upbit_stream.errors import StreamClosedError
 from upbit_stream.markets import MarketList, MarketListUnavailable
 from upbit_stream.monitoring.lines import TYPES, Line, Observation
-from upbit_stream.monitoring.measures import (
-    LossListener,
-)
 from upbit_stream.monitoring.probe import Probe
 from upbit_stream.monitoring.report import (
     Connectivity,
@@ -111,7 +108,6 @@ class WebSocketDiagnostics:
         began = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._pause(0.0)
         with ExitStack() as stack:
-            losses = stack.enter_context(LossListener())
             observation = None if self._observed is None else Observation(self._observed)
             connectivity = self._probe(progress or _ignore)
             run = Run(self._pause, progress or _ignore, seconds)
@@ -119,8 +115,8 @@ class WebSocketDiagnostics:
                 self._start_lines(run, stack)
                 run.measure(self._snapshot_codes)
                 self._pause(0.0)  # not a report of streams that were hung up
-            parts = run.parts(losses)
-            observed = None if observation is None else observation.describe(losses.causes)
+            parts = run.parts()
+            observed = None if observation is None else observation.describe()
         return DiagnosticsReport(
             url=_without_user(self._url),
             codes=self._codes,
@@ -161,6 +157,7 @@ class WebSocketDiagnostics:
             self._config,
             url=self._url,
             rest_url=self._rest_url,
+            linger=0.0,
             ping_interval=min(_PING_INTERVAL, self._config.ping_interval),
         )
         for type_ in TYPES:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from upbit_stream.config import StreamConfig
+from upbit_stream.connection.pool import ConnectionPool
 from upbit_stream.errors import UpbitStreamError
 from upbit_stream.monitoring.measures import Silence
 from upbit_stream.monitoring.report import ObservedStream, Rate, SnapshotTime
@@ -30,7 +31,8 @@ class Line:
         self, type_: str, codes: Sequence[str], region: str, config: StreamConfig, silence: Silence
     ) -> None:
         self.type = type_
-        self.stream = UpbitStream(region=region, config=config)
+        # A pool of its own, for what goes over a connection that is shared has no owner.
+        self.stream = UpbitStream(region=region, config=config, pool=ConnectionPool())
         self.silence = Silence()
         #: Round trips since :meth:`begin`, in milliseconds.
         self.round_trips: list[float] = []
@@ -75,9 +77,9 @@ class Line:
         return self.stream.stats
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What its connections are called in the log."""
-        return tuple(connection.name for connection in self.stream.connections)
+    def causes(self) -> tuple[str, ...]:
+        """Why its connection was lost, each time."""
+        return _causes(self.stream, 0.0)
 
     @property
     def heard(self) -> bool:
@@ -105,19 +107,25 @@ class Observation:
     def __init__(self, stream: UpbitStream) -> None:
         self._stream = stream
         self._began = stream.stats
+        self._began_at = time.monotonic()
 
-    def describe(self, causes: Callable[[Sequence[str]], tuple[str, ...]]) -> ObservedStream:
-        """What has happened since; ``causes`` tells why connections of these names were lost."""
+    def describe(self) -> ObservedStream:
+        """What has happened since."""
         now, then = self._stream.stats, self._began
         return ObservedStream(
             state=self._stream.state.value,
             messages=now.messages - then.messages,
             reconnects=now.reconnects - then.reconnects,
-            causes=causes([connection.name for connection in self._stream.connections]),
+            causes=_causes(self._stream, self._began_at),
             dropped=now.dropped - then.dropped,
             undecodable=now.undecodable - then.undecodable,
             errors=now.errors - then.errors,
         )
+
+
+def _causes(stream: UpbitStream, since: float) -> tuple[str, ...]:
+    """Why the stream's connections were lost after that moment of ``time.monotonic()``."""
+    return tuple(one.cause for one in stream.health().recent_reconnects if one.moment > since)
 
 
 def time_snapshots(stream: UpbitStream, codes: Sequence[str]) -> SnapshotTime:

@@ -1,8 +1,7 @@
-"""What is counted and reckoned while a test runs: round trips, silences, memory, causes."""
+"""What is counted and reckoned while a test runs: round trips, silences, memory."""
 
 from __future__ import annotations
 
-import logging
 import math
 import statistics
 import threading
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from upbit_stream.monitoring.report import Latency, Memory
 
-__all__ = ["LossListener", "MemoryGauge", "Silence", "describe_latency", "percentile", "slope"]
+__all__ = ["MemoryGauge", "Silence", "describe_latency", "percentile", "slope"]
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
@@ -95,35 +94,3 @@ class MemoryGauge:
             return None
         (first, start), (last, _) = self._samples[0], self._samples[-1]
         return Memory(int(start), steepness, steepness * (last - first) / start)
-
-
-class LossListener(logging.Filter):
-    """Overhears the log for why connections were lost. It lets every record pass.
-
-    A filter, not a handler: a logger with a handler would not show its warnings on stderr any more.
-    """
-
-    _TOLD = "%s: %s; connecting again %s"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._losses: list[tuple[str, str]] = []
-        self._logger = logging.getLogger("upbit_stream")
-
-    def __enter__(self) -> LossListener:
-        self._logger.addFilter(self)
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._logger.removeFilter(self)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.msg == self._TOLD and isinstance(record.args, tuple):
-            who, cause, _ = record.args
-            self._losses.append((str(who).partition(" ")[0], str(cause)))
-        return True
-
-    def causes(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Why the connections of these names were lost, in the order of the losses."""
-        wanted = set(names)
-        return tuple(cause for name, cause in self._losses if name in wanted)

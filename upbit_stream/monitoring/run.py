@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias
 from upbit_stream.errors import UpbitStreamError
 from upbit_stream.monitoring.lines import Line, time_snapshots
 from upbit_stream.monitoring.measures import (
-    LossListener,
     MemoryGauge,
     Silence,
     describe_latency,
@@ -135,17 +134,17 @@ class Run:
         self._throughput = Throughput(passed, total, rates)
         self._progress("done", 1.0)
 
-    def parts(self, losses: LossListener) -> tuple[Latency, Throughput, Stability, Snapshots]:
+    def parts(self) -> tuple[Latency, Throughput, Stability, Snapshots]:
         """What was found, as far as the test came."""
         latency = describe_latency(trip for line in self.lines for trip in line.round_trips)
         throughput = self._throughput or Throughput()
-        return latency, throughput, self._stability(losses), self._snapshots
+        return latency, throughput, self._stability(), self._snapshots
 
-    def _stability(self, losses: LossListener) -> Stability:
+    def _stability(self) -> Stability:
         stats = [line.stats for line in self.lines]
         return Stability(
             reconnects=sum(one.reconnects for one in stats),
-            causes=losses.causes(name for line in self.lines for name in line.names),
+            causes=tuple(cause for line in self.lines for cause in line.causes),
             longest_silence=self._longest,
             silence_by_type=self._silences,
             dropped=sum(one.dropped for one in stats),
