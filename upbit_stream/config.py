@@ -200,8 +200,8 @@ class StreamConfig:
         return (url or region.url).rstrip("/"), rest_url.rstrip("/")
 
 
-def linger_by_default(seconds: float) -> None:
-    """Let configurations that say nothing of it have this ``linger``."""
+def linger_by_default(seconds: float | None) -> None:
+    """Let configurations that say nothing of it have this ``linger``; None: the usual one."""
     global _lingering
     _lingering = seconds
 
