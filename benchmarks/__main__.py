@@ -21,6 +21,11 @@ def main() -> None:
         "--scale", type=float, default=1.0, help="of the numbers of messages and seconds (1.0)"
     )
     parser.add_argument("--only", metavar="SUITE", action="append", help="one suite; repeatable")
+    parser.add_argument(
+        "--recovery",
+        action="store_true",
+        help="instead: how long a client is without data after each kind of fault (20 rounds)",
+    )
     parser.add_argument("--output", type=Path, help="folder for the table and the plots")
     parser.add_argument(
         "--here",
@@ -28,7 +33,11 @@ def main() -> None:
         help="measure in this environment, and leave out the peers that it has not",
     )
     options = parser.parse_args()
-    if options.here:
+    if options.here and options.recovery:
+        from benchmarks.run import run_recovery
+
+        run_recovery(options.scale, options.output)
+    elif options.here:
         from benchmarks.run import run
 
         run(options.rounds, options.scale, options.only, options.output)

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchmarks import recovery
 from benchmarks.findings import Report
 from benchmarks.laboratory import Laboratory
 from benchmarks.report import markdown, plots
 from benchmarks.suites import SUITES, Bench
 
-__all__ = ["run"]
+__all__ = ["run", "run_recovery"]
 
 PACKAGES = (
     "msgspec", "websocket-client", "websockets", "picows", "upbit-sdk", "pyupbit", "ccxt"
@@ -35,7 +36,8 @@ def run(rounds: int, scale: float, only: Sequence[str] | None, output: Path | No
             began = time.monotonic()
             SUITES[name](bench)
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    text = markdown(report, _circumstances(rounds))
+    spread = f"Medians of {rounds} rounds in turns, lowest and highest in brackets."
+    text = markdown(report, f"{_circumstances()}. {spread}")
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         (output / "results.md").write_text(text, "utf-8")
@@ -44,7 +46,18 @@ def run(rounds: int, scale: float, only: Sequence[str] | None, output: Path | No
     print(text)
 
 
-def _circumstances(rounds: int) -> str:
+def run_recovery(scale: float, output: Path | None) -> None:
+    """Measure recovery times, twenty of each at ``scale`` 1.0, print the table, and write it."""
+    text = recovery.report(
+        max(1, round(20 * scale)), max(1, round(3 * scale)), _circumstances() + "."
+    )
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "recovery.md").write_text(text, "utf-8")
+    print(text)
+
+
+def _circumstances() -> str:
     names = {}
     for name in PACKAGES:
         try:
@@ -56,7 +69,6 @@ def _circumstances(rounds: int) -> str:
         f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}; "
         + ", ".join(f"{name} {number}" for name, number in names.items())
-        + f". Medians of {rounds} rounds in turns, lowest and highest in brackets."
     )
 
 

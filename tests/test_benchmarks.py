@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from benchmarks import recovery
 from benchmarks.findings import Finding
 from benchmarks.frames import codes, payloads
 from benchmarks.job import Job, Kind
@@ -55,6 +56,15 @@ def test_what_is_sent_is_what_the_exchange_sends(kind: Kind) -> None:
     assert decoded == Decoder(WireFormat.SIMPLE).decode_all(payloads(kind, "SIMPLE", 200))
     told = [event.code for event in decoded if isinstance(event, Event)]
     assert told == [*codes(200)] * 5
+
+
+def test_recovery_is_measured() -> None:
+    assert 0 < (recovery.measure("upbit_stream", "reset") or 0) < 10
+    assert 0 < (recovery.tls_failing_once() or 0) < 10
+
+
+def test_a_client_that_does_not_recover_is_not_waited_for_ever() -> None:
+    assert recovery.measure("upbit_stream", "half-open", patience=0.1) is None
 
 
 def test_a_missed_target_is_marked() -> None:
