@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 
@@ -242,3 +243,26 @@ def test_a_quiet_day_logs_nothing(sim: Simulator, caplog: pytest.LogCaptureFixtu
             caplog.clear()
             busy(sim, stream, 3)
         assert [one.levelname for one in caplog.records] == ["INFO", "INFO"]
+
+
+def test_a_clock_that_is_set_changes_nothing(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with UpbitStream(config=StreamConfig(url=sim.url, stale_after=1.0)) as stream:
+        trades: list[Trade] = []
+        stream.trade(sim.codes, trades.append)
+        busy(sim, stream, 2)
+        for jump in (-3600.0, 86_400.0):
+            now, now_ns = time.time, time.time_ns
+            caplog.clear()
+            with caplog.at_level(logging.INFO, "upbit_stream"), monkeypatch.context() as patch:
+                patch.setattr(time, "time", lambda: now() + jump)  # noqa: B023
+                patch.setattr(time, "time_ns", lambda: now_ns() + int(jump * 1e9))  # noqa: B023
+                eventually(lambda: "passed unnoticed" in caplog.text)
+                count = len(trades)
+                busy(sim, stream, 3)
+                assert len(trades) > count + 100
+                assert stream.health().is_healthy(), stream.health().problems
+            assert "WARNING" not in [record.levelname for record in caplog.records]
+        assert stream.stats.reconnects == 0
+        assert stream.close()

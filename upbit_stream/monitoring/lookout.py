@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from upbit_stream.config import OverflowPolicy
+from upbit_stream.connection.clocks import Clocks
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.errors import HealthWarning
 
@@ -79,6 +80,8 @@ class Lookout:
         self._tell = tell
         self._watches: dict[Channel[Any], _Watch] = {}
         self._codes_due_at = 0.0
+        self._clocks = Clocks()
+        self._looked_at: float | None = None
 
     def look(self, channels: Iterable[Channel[Any]], now: float, wall_ns: int) -> None:
         """Look at these channels. ``now`` is of ``time.monotonic()``, ``wall_ns`` of
@@ -86,6 +89,14 @@ class Lookout:
         """
         before = self._watches
         self._watches = {channel: before.get(channel) or _Watch() for channel in channels}
+        if (
+            self._clocks.jump(now, due=now if self._looked_at is None else self._looked_at)
+            is not None
+        ):
+            # Suspended, or its clock set: how long the codes have been silent is not known.
+            for watch in self._watches.values():
+                watch.rhythms.clear()
+        self._looked_at = now
         codes_due = now >= self._codes_due_at
         if codes_due:
             self._codes_due_at = now + _CODES_EVERY
