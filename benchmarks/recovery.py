@@ -76,8 +76,8 @@ FAULTS: dict[str, Fault] = {
     "end without a close frame": Fault(lambda sim: _now(sim.eof()), _AT_ONCE),
     "restart": Fault(_restart, _AT_ONCE),
     "503 twice": Fault(_unavailable_twice, _AT_ONCE + _DELAYS),
-    # The last delay of an outage of three seconds is 1.6 s, and may just have begun.
-    "refused for 3 s": Fault(_refused_for_a_while, _AT_ONCE + 1.76),
+    # The delays grow: one of 1.6 s or, by chance, of 3.2 s may just have begun.
+    "refused for 3 s": Fault(_refused_for_a_while, _AT_ONCE),
     "half-open": Fault(lambda sim: _now(sim.stall()), PING_INTERVAL + PING_TIMEOUT + 1.0),
     "mute": Fault(lambda sim: _now(sim.mute()), STALE_AFTER + 1.0 + 2.0 + 1.0, _WARM_UP_MUTE),
 }

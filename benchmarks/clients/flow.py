@@ -38,16 +38,13 @@ def ours(url: str) -> None:
 
 
 def upbit_sdk(url: str) -> None:
-    """The exchange's own SDK, as its README shows it, with its own reconnecting."""
+    """The exchange's own SDK, with the stream of it that reconnects."""
     from upbit import Upbit
 
     client = Upbit(websocket_base_url=url.removesuffix("/websocket/v1"))
-    with client.ws_public.connect_public() as connection:
-        connection.send_raw(
-            '[{"ticket":"benchmark"},{"type":"ticker","codes":["KRW-BTC","KRW-ETH"]}]'
-        )
-        while True:
-            tell(connection.recv())
+    with client.ws_stream.ticker(list(CODES)) as connection:
+        for event in connection:
+            tell(event)
 
 
 CLIENTS = {"upbit_stream": ours, "upbit-sdk": upbit_sdk}

@@ -343,6 +343,8 @@ class Session:
             self._context.journal.count("muted_frames", len(frames))
             return
         if self._compressed:
+            if self._protocol.state is not State.OPEN:
+                return  # the client has gone
             for whole in frames:
                 self._protocol.send_binary(payload_of(whole))
             data = b"".join(self._protocol.data_to_send())
