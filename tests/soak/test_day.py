@@ -12,16 +12,15 @@ import logging
 import statistics
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
 
 from tests.conftest import descriptors, eventually, our_threads
+from tests.process import SimulatorProcess
 from upbit_stream import ConnectionState, ReconnectPolicy, StreamConfig, Trade, UpbitStream
 from upbit_stream.monitoring.measures import slope
-from upbit_stream.simulator import Simulator
 
 # What the day stands for.
 HOURS = 8
@@ -29,23 +28,16 @@ FAULTS_AN_HOUR = 6
 
 LONG = pytest.param(240.0, marks=[pytest.mark.soak, pytest.mark.timeout(600)])
 
-FAULTS: dict[str, Callable[[Simulator], object]] = {
-    "close 1000": lambda sim: sim.close(1000),
-    "close 1001": lambda sim: sim.close(1001),
-    "close 1011": lambda sim: sim.close(1011),
-    "close 1012": lambda sim: sim.close(1012),
-    "reset": lambda sim: sim.reset(),
-    "end without a close frame": lambda sim: sim.eof(),
-    "restart": lambda sim: sim.restart(),
-    "503 twice": lambda sim: refuse_twice(sim),
-    "half-open": lambda sim: sim.stall(),
-    "garbage": lambda sim: sim.send_garbage("rsv"),
+# What the simulator, which is a process of its own, is told to do.
+FAULTS: dict[str, list[dict[str, Any]]] = {
+    **{f"close {code}": [{"name": "close", "code": code}] for code in (1000, 1001, 1011, 1012)},
+    "reset": [{"name": "reset"}],
+    "end without a close frame": [{"name": "eof"}],
+    "restart": [{"name": "restart"}],
+    "503 twice": [{"name": "fail_handshakes", "status": 503, "count": 2}, {"name": "reset"}],
+    "half-open": [{"name": "stall"}],
+    "garbage": [{"name": "send_garbage", "kind": "rsv"}],
 }
-
-
-def refuse_twice(sim: Simulator) -> None:
-    sim.fail_handshakes(503, 2)
-    sim.reset()
 
 
 class Profile(NamedTuple):
@@ -63,7 +55,7 @@ BUSY_DAY = Profile(rate=1500.0, codes=20)
 class Day:
     """A stream through a day, and what is reported of it."""
 
-    def __init__(self, sim: Simulator, stream: UpbitStream) -> None:
+    def __init__(self, sim: SimulatorProcess, stream: UpbitStream) -> None:
         self.sim = sim
         self.stream = stream
         self.trades = 0
@@ -121,7 +113,8 @@ def live_through(day: Day, seconds: float, faults: int, codes: list[str]) -> dic
     pause = threading.Event()
     for name in itertools.cycle(FAULTS):
         if done < faults:
-            FAULTS[name](day.sim)
+            for command in FAULTS[name]:
+                day.sim.do(**command)
             done += 1
             eventually(lambda: day.stream.health().reconnects == done)  # noqa: B023
             eventually(lambda: day.stream.state is ConnectionState.CONNECTED)
@@ -136,7 +129,7 @@ def live_through(day: Day, seconds: float, faults: int, codes: list[str]) -> dic
     return day.report(faults)
 
 
-@pytest.mark.parametrize("seconds", [6.0, LONG])
+@pytest.mark.parametrize("seconds", [3.0, LONG])
 @pytest.mark.parametrize("profile", [QUIET_NIGHT, BUSY_DAY], ids=["quiet night", "busy day"])
 @pytest.mark.parametrize("faults", [0, HOURS * FAULTS_AN_HOUR], ids=["no fault", "faults"])
 def test_a_day(
@@ -148,8 +141,8 @@ def test_a_day(
         faults = min(faults, len(FAULTS))
     gc.collect()
     before = descriptors()
-    # It keeps little: what it remembers is in this process, too, and is not to be measured.
-    with Simulator(rate=profile.rate, ledger_size=1000) as sim:
+    # A process of its own, for what it remembers is not to be measured.
+    with SimulatorProcess("--rate", str(profile.rate), "--codes", str(profile.codes)) as sim:
         config = StreamConfig(
             url=sim.url,
             ping_interval=0.25,
@@ -158,9 +151,7 @@ def test_a_day(
             reconnect=ReconnectPolicy(min_interval=0.1),  # fifty faults in minutes, not in hours
         )
         with UpbitStream(config=config) as stream, caplog.at_level(logging.INFO, "upbit_stream"):
-            figures = live_through(
-                Day(sim, stream), seconds, faults, list(sim.codes[: profile.codes])
-            )
+            figures = live_through(Day(sim, stream), seconds, faults, sim.do("codes"))
             warnings = [one for one in caplog.records if one.levelno >= logging.WARNING]
         assert figures["reconnects without a cause"] == 0
         assert figures["connected, of eight hours, %"] >= 99.5
@@ -169,10 +160,9 @@ def test_a_day(
         if not faults:
             assert warnings == []
             assert figures["reconnects an hour"] == 0
-            assert len(sim.handshakes) == 1
+            assert len(sim.do("handshakes")) == 1
         if seconds > 60:
             assert figures["memory grown over the run, %"] < 5
         assert our_threads() == []
-    # Without the simulator, whose ends of the sockets live here, too.
     gc.collect()
     eventually(lambda: descriptors() <= before)
