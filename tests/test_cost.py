@@ -48,9 +48,11 @@ def serving(talk: Callable[[socket.socket], None]) -> Iterator[StreamConfig]:
                     pass
 
         server = threading.Thread(target=serve)
+        listener.settimeout(30)
         server.start()
         yield StreamConfig(url=f"ws://127.0.0.1:{listener.getsockname()[1]}/websocket/v1")
-        server.join(10)
+        server.join(30)
+        assert not server.is_alive()
 
 
 def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str) -> list[tuple[Any, ...]]:

@@ -136,8 +136,8 @@ class StreamConfig:
     #: doubted: the exchange is asked, and the connection replaced if it does not deliver. (Where
     #: such silences are usual, it takes longer.)
     stale_after: float = 30.0
-    #: Seconds between two reports to ``on_health``. (A dead thread or an overdue pong is seen
-    #: within a second.)
+    #: Seconds between two reports to ``on_health``; the watchdog looks once a second. (A dead
+    #: thread or an overdue pong is seen within a second, whatever this is.)
     health_interval: float = 30.0
     #: What counts as healthy.
     health: HealthThresholds = field(default_factory=HealthThresholds)

@@ -208,8 +208,8 @@ class Connection:
         """In the child of a fork: let go of what belongs to the parent, without a word."""
         self.wishes.disown()
         self._waker.disown()
-        if (websocket := self._websocket) is not None:
-            websocket.shutdown()
+        if self._websocket is not None and (sock := self._websocket.sock) is not None:
+            sock.close()  # not by the lock that goes with it
         self._state = ConnectionState.DISCONNECTED
 
     @property

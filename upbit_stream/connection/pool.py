@@ -164,9 +164,9 @@ class ConnectionPool:
             terms.endpoint, terms.url, config, users, authorize=authorize, may_end=self._retire
         )
         users.members = (user,)
+        connection.start()
         self._users = {one: its for one, its in self._users.items() if one.alive or its.members}
         self._users[connection] = users
-        connection.start()
         return connection
 
     def release(self, lease: Lease, linger: float = 0.0) -> bool:

@@ -204,9 +204,12 @@ class Channel(Generic[E]):
 
     def _ensure_worker(self) -> None:
         if self._callbacks and self._started and self._worker is None and not self._ended:
-            worker = Worker(numbered(f"upbit-dispatch-{self._demand.type}"), self._dispatch)
-            worker.start()
-            self._worker = worker
+            self._start_worker()
+
+    def _start_worker(self) -> None:
+        worker = Worker(numbered(f"upbit-dispatch-{self._demand.type}"), self._dispatch)
+        worker.start()
+        self._worker = worker
 
     def end(self, error: UpbitStreamError | None = None) -> None:
         """Take nothing in any more. What is queued is still delivered; then iteration stops,
@@ -360,10 +363,7 @@ class Channel(Generic[E]):
             over = self._ended and not len(self._queue)
             if self._worker is None or self._worker.alive or over or self._discarding:
                 return False
-            self._worker = None
-            ended, self._ended = self._ended, False
-            self._ensure_worker()
-            self._ended = ended
+            self._start_worker()
             return True
 
     # Taking events out.
