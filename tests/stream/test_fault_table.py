@@ -118,7 +118,9 @@ class Told:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_stream_that_flows_loses_its_socket(sim: Simulator, name: str) -> None:
+def test_a_stream_that_flows_loses_its_socket(
+    sim: Simulator, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     loss = LOSSES[name]
     config = StreamConfig(url=sim.url, ping_interval=0.3, ping_timeout=0.4)
     with UpbitStream(config=config) as stream:
@@ -143,6 +145,9 @@ def test_a_stream_that_flows_loses_its_socket(sim: Simulator, name: str) -> None
         if loss.strategy is BACKOFF:
             assert delay >= 0.09
         assert delay <= 0.11 + SLACK
+        # What a loaded machine cannot blur: the delay that was meant.
+        meant = "at once" if loss.strategy is AT_ONCE else "in 0.1 s"
+        assert [line.split("; ")[-1] for line in caplog.messages] == [f"connecting again {meant}"]
         eventually(lambda: len(sim.requests) == 2)
         newest = sim.trade("KRW-BTC")
         flow_until(trades.get, newest)
