@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
@@ -119,6 +120,15 @@ def test_a_slow_line_is_not_healthy(sim: Simulator) -> None:
         assert health.latency_p50 is not None
         assert health.latency_p99 is not None
         assert health.latency_p50 <= health.latency_p99
+
+
+def test_a_short_ping_interval_is_kept(sim: Simulator) -> None:
+    with UpbitStream(config=StreamConfig(url=sim.url, ping_interval=0.02)) as stream:
+        assert stream.wait_connected(10)
+        (connection,) = stream._engine.leased
+        began = time.monotonic()
+        eventually(lambda: len(connection.traffic.latencies) >= 20)
+        assert time.monotonic() - began < 10  # not one a second
 
 
 def test_frames_that_cannot_be_decoded(config: StreamConfig, sim: Simulator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import threading
 from typing import BinaryIO
 
@@ -119,6 +120,42 @@ def test_a_dead_dispatch_thread_lives_again_and_loses_nothing(
         assert isinstance(warning, HealthWarning)
         assert warning.kind == "thread"
         assert "the subscription to trade KRW-BTC had died" in str(warning)
+
+
+class Grumbling(logging.Handler):
+    """Other people's logging, which fails."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError("no space left on device")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_one_that_dies_in_the_middle_of_a_batch_leaves_the_rest_to_the_next(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    gate, seen = threading.Event(), []
+
+    def callback(trade: Trade) -> None:
+        gate.wait(20)
+        seen.append(trade.sequential_id)
+        if len(seen) == 10:
+            raise ValueError("on purpose")
+
+    logger, handler = logging.getLogger("upbit_stream"), Grumbling()
+    with UpbitStream(config=config) as stream:
+        stream.trade("KRW-BTC", callback=callback)
+        eventually(lambda: stream.stats.received == 1)
+        sim.burst(100, codes=["KRW-BTC"])
+        eventually(lambda: stream.stats.received == 101)
+        victim = find("upbit-dispatch-trade")
+        logger.addHandler(handler)
+        try:
+            gate.set()
+            eventually(lambda: not victim.is_alive())
+        finally:
+            logger.removeHandler(handler)
+        eventually(lambda: len(seen) == 101)
+        assert seen == sorted(set(seen))
 
 
 def test_a_dead_notice_thread_lives_again(config: StreamConfig, sim: Simulator) -> None:
