@@ -16,7 +16,6 @@ import pytest
 from tests.conftest import eventually, our_threads
 from upbit_stream import ConnectionState, Orderbook, StreamConfig, Ticker, Trade, UpbitStream
 from upbit_stream.connection import renewal
-from upbit_stream.monitoring import lookout, watchdog
 from upbit_stream.simulator import Simulator
 
 
@@ -248,20 +247,15 @@ def test_a_quiet_day_logs_nothing(sim: Simulator, caplog: pytest.LogCaptureFixtu
 def test_a_clock_that_is_set_changes_nothing(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # So that the watchdog knows soon how often each code comes.
-    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.05)
-    monkeypatch.setattr(lookout, "_CODES_EVERY", 0.05)
-    monkeypatch.setattr(lookout, "_KNOWN_AFTER", 2)
     with UpbitStream(config=StreamConfig(url=sim.url, stale_after=1.0)) as stream:
         trades: list[Trade] = []
         stream.trade(sim.codes, trades.append)
         busy(sim, stream, 2)
         for jump in (-3600.0, 86_400.0):
-            now, now_ns = time.time, time.time_ns
+            now = time.time
             caplog.clear()
             with caplog.at_level(logging.INFO, "upbit_stream"), monkeypatch.context() as patch:
                 patch.setattr(time, "time", lambda: now() + jump)  # noqa: B023
-                patch.setattr(time, "time_ns", lambda: now_ns() + int(jump * 1e9))  # noqa: B023
                 eventually(lambda: "passed unnoticed" in caplog.text)
                 count = len(trades)
                 busy(sim, stream, 1.5)

@@ -39,27 +39,30 @@ _WEIGHT = 0.1
 
 
 class _Rhythm(msgspec.Struct):
-    """How often events of a code come. Nanoseconds since the epoch, and seconds."""
+    """How often events of a code come, in seconds."""
 
+    #: When the newest came (nanoseconds since the epoch), and when that was seen (of
+    #: ``time.monotonic()``, which no one sets).
     newest: int
+    seen_at: float
     gaps: int = 0
     usual: float = 0.0
     longest: float = 0.0
     told: bool = False
 
-    def heard(self, received_at: int) -> None:
+    def heard(self, received_at: int, now: float) -> None:
         gap = (received_at - self.newest) / 1e9
-        self.newest = received_at
+        self.newest, self.seen_at = received_at, now
         self.told = False
         self.usual = gap if self.gaps == 0 else (1 - _WEIGHT) * self.usual + _WEIGHT * gap
         # What was long once is forgotten, slowly: a market has its hours.
         self.longest = max(gap, self.longest * 0.995)
         self.gaps += 1
 
-    def silent(self, age: float, at_least: float) -> bool:
+    def silent(self, now: float, at_least: float) -> bool:
         known = self.gaps >= _KNOWN_AFTER
         limit = max(at_least, _USUAL_GAPS * self.usual, _LONGEST_GAPS * self.longest)
-        return known and age > limit
+        return known and now - self.seen_at > limit
 
 
 class _Watch(msgspec.Struct):
@@ -83,10 +86,8 @@ class Lookout:
         self._clocks = Clocks()
         self._looked_at: float | None = None
 
-    def look(self, channels: Iterable[Channel[Any]], now: float, wall_ns: int) -> None:
-        """Look at these channels. ``now`` is of ``time.monotonic()``, ``wall_ns`` of
-        ``time.time_ns()``.
-        """
+    def look(self, channels: Iterable[Channel[Any]], now: float) -> None:
+        """Look at these channels. ``now`` is of ``time.monotonic()``."""
         before = self._watches
         self._watches = {channel: before.get(channel) or _Watch() for channel in channels}
         if (
@@ -112,7 +113,7 @@ class Lookout:
             self._look_at_callback(channel, watch, now)
             self._look_at_queue(channel, watch)
             if codes_due:
-                late, heard = self._look_at_codes(channel, watch, wall_ns)
+                late, heard = self._look_at_codes(channel, watch, now)
                 flowing = flowing or heard
                 if late:
                     silent.append((channel, late))
@@ -150,7 +151,7 @@ class Lookout:
             )
 
     def _look_at_codes(
-        self, channel: Channel[Any], watch: _Watch, wall_ns: int
+        self, channel: Channel[Any], watch: _Watch, now: float
     ) -> tuple[list[str], bool]:
         """The codes that have just gone silent; whether anything of the others came."""
         silent, heard = [], False
@@ -160,13 +161,11 @@ class Lookout:
                 continue
             rhythm = watch.rhythms.get(code)
             if rhythm is None:
-                watch.rhythms[code] = _Rhythm(event.received_at)
+                watch.rhythms[code] = _Rhythm(event.received_at, now)
             elif event.received_at != rhythm.newest:
-                rhythm.heard(event.received_at)
+                rhythm.heard(event.received_at, now)
                 heard = True
-            elif not rhythm.told and rhythm.silent(
-                (wall_ns - rhythm.newest) / 1e9, self._stale_after
-            ):
+            elif not rhythm.told and rhythm.silent(now, self._stale_after):
                 rhythm.told = True
                 silent.append(code)
         return silent, heard

@@ -71,7 +71,7 @@ class Monitor:
         for connection in stream.leased:
             connection.revive()
         stream.notices.revive()
-        self._lookout.look(stream.channels, now, time.time_ns())
+        self._lookout.look(stream.channels, now)
         if self._pulse.due(now):
             self._pulse.sample(now, stream.stats)
         if now >= self._report_at:
