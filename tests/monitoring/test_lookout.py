@@ -50,9 +50,11 @@ def test_one_that_went_silent_is_told_once() -> None:
     market.pass_(1000, OTHER)
     (warning,) = market.told
     assert f"trade {BUSY} for longer" in str(warning)
-    # When it has spoken, it may be told again.
+    # When it has spoken, it may be told again; later, for such a silence is known now.
     market.pass_(100, BUSY, OTHER)
     market.pass_(1000, OTHER)
+    assert len(market.told) == 1
+    market.pass_(3000, OTHER)
     assert len(market.told) == 2
 
 
