@@ -68,7 +68,7 @@ def test_when_all_are_silent_it_is_not_the_codes() -> None:
 def test_time_in_which_nobody_listened_is_no_silence() -> None:
     """The process was stopped: of one code something came right after, of the other not yet."""
     market = Market()
-    market.pass_(300, BUSY, OTHER)
+    market.pass_(301, BUSY, OTHER)  # the last event is seen: codes are looked at every 5 s
     market.pass_(600, looks=False)
     market.pass_(60, OTHER)
     assert market.told == []
