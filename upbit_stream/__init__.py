@@ -61,6 +61,7 @@ from upbit_stream.indicators import (
 )
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.wire_format import WireFormat
+from upbit_stream.recovery.gaps import Gap
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
@@ -88,6 +89,7 @@ __all__ = [
     "ErrorStrategy",
     "Event",
     "EventParams",
+    "Gap",
     "HealthThresholds",
     "HealthWarning",
     "Indicator",

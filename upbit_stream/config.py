@@ -145,6 +145,12 @@ class StreamConfig:
     #: the process. 0, but 30 in a notebook and under this package's pytest plugin.
     linger: float = field(default_factory=lambda: _default_linger())
     reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
+    #: Whether trades and candles that a lost connection missed are fetched over REST, and delivered
+    #: before the live ones.
+    backfill: bool = True
+    #: Seconds, from a code's first event after a loss, for which its live events wait for the
+    #: missed ones. (REST answers ten requests a second, of 500 trades each.)
+    backfill_deadline: float = 120.0
     #: Events that a subscription's queue holds (and its dispatch thread up to 512 more); what
     #: happens beyond is the policy's matter.
     queue_size: int = 100_000
@@ -174,6 +180,9 @@ class StreamConfig:
         _require_number("stale_after", self.stale_after, above=0)
         _require_number("health_interval", self.health_interval, above=0)
         _require_number("linger", self.linger, at_least=0)
+        if not isinstance(self.backfill, bool):
+            raise TypeError(f"backfill={self.backfill!r}: True or False")
+        _require_number("backfill_deadline", self.backfill_deadline, above=0)
         if not isinstance(self.health, HealthThresholds):
             raise TypeError(f"health={self.health!r}: HealthThresholds are needed")
         if not isinstance(self.reconnect, ReconnectPolicy):

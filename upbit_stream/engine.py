@@ -32,6 +32,7 @@ from upbit_stream.monitoring.watchdog import watchdog
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
+from upbit_stream.recovery.gaps import Gap
 from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
@@ -69,7 +70,7 @@ class Engine:
         self._channels: dict[Channel[Any], Lease | None] = {}
         # Channels that were closed, whose dispatch threads may still deliver what was queued.
         self._leaving: tuple[Channel[Any], ...] = ()
-        self._leases = Leases(pool, url, config, credentials, self)
+        self._leases = Leases(pool, url, rest_url, config, credentials, self)
         # Endpoints that did not accept the keys: they are not asked again.
         self._unauthorized: dict[Endpoint, AuthenticationError] = {}
         # Threads that look up why codes are silent.
@@ -394,6 +395,14 @@ class Engine:
     def connection_error(self, error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
         self.notices.post(NoticeKind.ERROR, error)
+
+    def connection_gap(self, gap: Gap) -> None:
+        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        with self._lock:
+            own = [one.demand for one in self._channels if one.demand.type == gap.type]
+        mine = gap.narrowed({code for demand in own for code in demand.codes})
+        if own and mine is not None:
+            self.notices.post(NoticeKind.GAP, mine)
 
     def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""

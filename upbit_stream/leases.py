@@ -20,12 +20,14 @@ class Leases:
         self,
         pool: ConnectionPool,
         url: str,
+        rest_url: str,
         config: StreamConfig,
         credentials: Credentials,
         user: ConnectionObserver,
     ) -> None:
         self._pool = pool
         self._url = url
+        self._rest_url = rest_url
         self._config = config
         self._credentials = credentials
         self._user = user
@@ -63,7 +65,7 @@ class Leases:
 
     def _take(self, endpoint: Endpoint, *, alone: bool = False) -> Lease:
         url = endpoint_url(self._url, endpoint)
-        terms = Terms.of(endpoint, url, self._credentials, self._config)
+        terms = Terms.of(endpoint, url, self._rest_url, self._credentials, self._config)
         lease = self._pool.lease(terms, self._config, self._user, alone=alone)
         for failed in [one for one in self._held if not one.connection.serving]:
             self.give_back(failed)

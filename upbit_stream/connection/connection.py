@@ -36,6 +36,8 @@ from upbit_stream.errors import (
 )
 from upbit_stream.protocol.decoding import Message, ServerError, Undecodable, UnknownType
 from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.recovery.gaps import Gap
+from upbit_stream.recovery.recovery import Recovery, RecoverySettings
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 from upbit_stream.workers import Worker, numbered
 
@@ -58,6 +60,9 @@ _AFTER_STUMBLING = 1.0
 # Seconds between two logged lines about frames that cannot be decoded.
 _LOG_EVERY = 1.0
 
+# Live events, over all codes, that wait at most for the ones before them, which are being fetched.
+_WAITING = 100_000
+
 # States whose log line is written where the cause is known.
 _LOGGED_WITH_CAUSE = (ConnectionState.RECONNECTING, ConnectionState.ERROR)
 
@@ -70,6 +75,9 @@ class ConnectionObserver(Protocol):
 
     def connection_error(self, error: UpbitStreamError) -> None:
         """Something went wrong that does not end the connection."""
+
+    def connection_gap(self, gap: Gap) -> None:
+        """Something was missed, and fetched or not. Not only of channels of the one who is told."""
 
     def channel_refused(self, channel: AnyChannel, error: UpbitStreamError) -> None:
         """The exchange refuses what this channel wants: it is to end."""
@@ -103,6 +111,7 @@ class Connection:
         config: StreamConfig,
         observer: ConnectionObserver,
         *,
+        rest_url: str,
         authorize: Callable[[], str] | None = None,
         may_end: Callable[[Connection], bool] = lambda connection: False,
     ) -> None:
@@ -129,7 +138,20 @@ class Connection:
         self.traffic = Traffic()
         self._websocket: BulkWebSocket | None = None
         # The I/O thread's own.
-        self._router = Router(when_room=self._wake)
+        self._recovery = Recovery(
+            self.name,
+            RecoverySettings(
+                backfill=config.backfill,
+                deadline=config.backfill_deadline,
+                at_most=_WAITING,
+                numbers=config.numbers,
+                rest_url=rest_url,
+                ssl_context=config.ssl_context,
+            ),
+            tell=observer.connection_gap,
+            when_done=self._wake,
+        )
+        self._router = Router(when_room=self._wake, recovery=self._recovery)
         self._trial = Trial()
         self._staleness = Staleness(config.stale_after)
         # What the exchange said of the list in which a culprit is searched for.
@@ -163,6 +185,9 @@ class Connection:
             bytes=self.traffic.bytes,
             undecodable=self.traffic.undecodable,
             unknown=self.traffic.unknown,
+            duplicates=self._recovery.counters.duplicates,
+            late=self._recovery.counters.late,
+            backfilled=self._recovery.counters.backfilled,
             connected_since=None
             if since is None
             else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
@@ -192,12 +217,15 @@ class Connection:
     def join(self, deadline: float) -> bool:
         """Wait until all threads have ended; whether they did by ``deadline``."""
         ended = self.join_io(deadline)
-        return all(worker.join(deadline) for worker in self._dialler.threads) and ended
+        for worker in (*self._dialler.threads, *self._recovery.workers):
+            ended = worker.join(deadline) and ended
+        return ended
 
     @property
     def alive(self) -> bool:
         """Whether a thread of the connection runs."""
-        return self._worker.alive or any(worker.alive for worker in self._dialler.threads)
+        workers = (self._worker, *self._dialler.threads, *self._recovery.workers)
+        return any(worker.alive for worker in workers)
 
     @property
     def serving(self) -> bool:
@@ -208,6 +236,7 @@ class Connection:
         """In the child of a fork: let go of what belongs to the parent, without a word."""
         self.wishes.disown()
         self._waker.disown()
+        self._recovery.disown()
         if self._websocket is not None and (sock := self._websocket.sock) is not None:
             sock.close()  # not by the lock that goes with it
         self._state = ConnectionState.DISCONNECTED
@@ -248,6 +277,7 @@ class Connection:
 
     def _last_things(self) -> None:
         # Before anyone is told of the end, after which a channel takes nothing in.
+        self._recovery.end("the stream ended before it was fetched")
         self._router.hand_over_all()
         self._connected_at = None
         self._over = True
@@ -263,7 +293,7 @@ class Connection:
         self._connected_at = None
         self.traffic.note_reconnect(f"the I/O thread stumbled: {type(error).__name__}: {error}")
         self._trial.interrupted(time.monotonic())
-        self._router.reset()
+        self._router.reset(lost=True)
         self._enter(ConnectionState.RECONNECTING)
         with suppress(Exception):  # it may be the logging that failed
             _log.error("%s: a bug; connecting again", self._log_name, exc_info=error)
@@ -325,6 +355,7 @@ class Connection:
             timeout=self._config.connect_timeout,
             # From one that is mute nothing is to be expected.
             overlap=0.0 if mute else _OVERLAP + 2 * lag,
+            mute=mute,
         )
         planned, self.wishes.renewal = self.wishes.renewal is not None, None
         renewed = renewal.run()
@@ -386,7 +417,7 @@ class Connection:
             self._trial.interrupted(time.monotonic())
         self._dialler.heed(verdict)
         self.traffic.note_reconnect(verdict.cause)
-        self._router.reset()
+        self._router.reset(lost=True)
         _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, when(delay))
         self._enter(ConnectionState.RECONNECTING)
         self._dialler.sleep(delay)

@@ -23,6 +23,7 @@ from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.errors import UpbitStreamError
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.recovery.gaps import Gap
 
 __all__ = ["ConnectionPool", "Lease", "Terms", "default_pool"]
 
@@ -30,7 +31,16 @@ __all__ = ["ConnectionPool", "Lease", "Terms", "default_pool"]
 _EXIT_CLOSE = 1.0
 
 # What a ConnectionInfo counts.
-_COUNTERS = ("reconnects", "messages", "bytes", "undecodable", "unknown")
+_COUNTERS = (
+    "reconnects",
+    "messages",
+    "bytes",
+    "undecodable",
+    "unknown",
+    "duplicates",
+    "late",
+    "backfilled",
+)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -40,6 +50,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     endpoint: Endpoint
     url: str
+    rest_url: str
     #: None where no keys are needed.
     credentials: Credentials | None
     wire_format: str
@@ -48,17 +59,25 @@ class Terms(msgspec.Struct, frozen=True):
     ping_timeout: float
     connect_timeout: float
     stale_after: float
+    backfill: bool
+    backfill_deadline: float
     reconnect: ReconnectPolicy
     ssl_context: SSLContext | None
     max_message_size: int
 
     @classmethod
     def of(
-        cls, endpoint: Endpoint, url: str, credentials: Credentials, config: StreamConfig
+        cls,
+        endpoint: Endpoint,
+        url: str,
+        rest_url: str,
+        credentials: Credentials,
+        config: StreamConfig,
     ) -> Terms:
         """The terms of a stream with this configuration."""
-        settings = {name: getattr(config, name) for name in cls.__struct_fields__[3:]}
-        return cls(endpoint, url, credentials if endpoint.needs_keys else None, **settings)
+        settings = {name: getattr(config, name) for name in cls.__struct_fields__[4:]}
+        keys = credentials if endpoint.needs_keys else None
+        return cls(endpoint, url, rest_url, keys, **settings)
 
 
 class _Users:
@@ -75,6 +94,10 @@ class _Users:
     def connection_error(self, error: UpbitStreamError) -> None:
         for one in self.members:
             one.connection_error(error)
+
+    def connection_gap(self, gap: Gap) -> None:
+        for one in self.members:
+            one.connection_gap(gap)
 
     def channel_refused(self, channel: AnyChannel, error: UpbitStreamError) -> None:
         for one in self.members:
@@ -161,7 +184,13 @@ class ConnectionPool:
         if terms.credentials is not None:
             authorize = terms.credentials.authorization
         connection = Connection(
-            terms.endpoint, terms.url, config, users, authorize=authorize, may_end=self._retire
+            terms.endpoint,
+            terms.url,
+            config,
+            users,
+            rest_url=terms.rest_url,
+            authorize=authorize,
+            may_end=self._retire,
         )
         users.members = (user,)
         connection.start()

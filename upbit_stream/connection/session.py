@@ -13,7 +13,6 @@ from upbit_stream.connection.causes import EXPECTED, PongOverdue
 from upbit_stream.connection.clocks import Clocks
 from upbit_stream.connection.inquiries import Inquirer, Inquiry
 from upbit_stream.connection.keepalive import KeepAlive
-from upbit_stream.connection.limiter import RateLimiter
 from upbit_stream.connection.router import AnyChannel, Routing
 from upbit_stream.connection.schedule import RequestSchedule
 from upbit_stream.connection.staleness import Doubt, Staleness, Witness, slowed_down
@@ -21,6 +20,7 @@ from upbit_stream.connection.traffic import Traffic
 from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
+from upbit_stream.limiter import RateLimiter
 from upbit_stream.protocol.decoding import (
     Decoder,
     Message,
@@ -35,10 +35,12 @@ from upbit_stream.protocol.requests import (
     TypeRequest,
     listed_codes,
     same_list,
+    with_snapshots,
     write_list_request,
     write_request,
 )
 from upbit_stream.protocol.wire_format import WireFormat
+from upbit_stream.recovery.tapes import is_repairable
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 
 __all__ = ["Session"]
@@ -121,6 +123,7 @@ class Session:
         self._decode_all = Decoder(self._wire_format, config.numbers, endpoint).decode_all
         self._keepalive = KeepAlive(config.ping_interval, config.ping_timeout, now)
         self._ping_timeout = config.ping_timeout
+        self._backfill = config.backfill
         limiter = RateLimiter(REQUESTS)
         self._schedule = RequestSchedule(limiter)
         self._inquirer = Inquirer(limiter)
@@ -203,6 +206,8 @@ class Session:
     def _attend(self) -> bool:
         if self._wishes.version != self._version:
             self._adopt()
+        if self._router.collect():
+            self._deliver()
         now = time.monotonic()
         self._ask(now)
         self._inquire(now)
@@ -295,10 +300,16 @@ class Session:
         now = time.monotonic()
         admitted = self._trial.admit(channels)
         self._demands = {channel: channel.demand for channel in admitted}
-        again = self._router.update(admitted)
-        self._schedule.want(union(self._demands.values()), again=again, now=now)
+        parked = [channel for channel in channels if channel not in self._demands]
+        again = self._router.update(admitted, parked)
+        self._schedule.want(self._wanted(), again=again, now=now)
         for inquiry in self._wishes.inquiries:
             self._inquirer.want(inquiry, now)
+
+    def _wanted(self) -> tuple[TypeRequest, ...]:
+        requests = union(self._demands.values())
+        # Snapshots tell whether something was missed, also where nobody wants to see them.
+        return with_snapshots(requests, is_repairable) if self._backfill else requests
 
     def _ask(self, now: float) -> None:
         requests = self._schedule.take(now)
