@@ -207,16 +207,18 @@ class ConnectionPool:
             users = self._users.get(connection)
             if users is None or lease.user not in users.members:
                 return True  # it was given back before
-            users.members = tuple(one for one in users.members if one is not lease.user)
-            if users.members:
-                return False
-            if (
+            others = tuple(one for one in users.members if one is not lease.user)
+            lingers = (
                 linger > 0
                 and connection in self._shared.values()
                 and connection.state is ConnectionState.CONNECTED
-            ):
-                connection.wishes.expires_at = time.monotonic() + linger
+            )
+            if others or lingers:
+                users.members = others
+                if not others:
+                    connection.wishes.expires_at = time.monotonic() + linger
                 return False
+            # Its last user is still told what the end brings: gaps that nobody will repair.
             self._forget(connection)
         connection.close()
         return True

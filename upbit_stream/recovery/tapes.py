@@ -290,7 +290,7 @@ class CandleTape(Tape):
         )
 
     def tells_news(self, event: Candle) -> bool:
-        return event.stream_type != "SNAPSHOT" or (event.timestamp or 0) > self.known_until
+        return event.stream_type != "SNAPSHOT" or not self._is_last(event)
 
 
 def _order(trade: Trade) -> tuple[int, int]:
