@@ -20,6 +20,7 @@ from upbit_stream.delivery.channel import SubscriptionStats
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.errors import (
     AuthenticationError,
+    BackfillError,
     CallbackError,
     ConnectionFailedError,
     DecodingError,
@@ -75,6 +76,7 @@ __all__ = [
     "Announcement",
     "Asset",
     "AuthenticationError",
+    "BackfillError",
     "BollingerBands",
     "CallbackError",
     "Candle",

@@ -33,6 +33,7 @@ from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
 from upbit_stream.recovery.gaps import Gap
+from upbit_stream.recovery.rest import RestClient
 from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
@@ -59,10 +60,11 @@ class Engine:
     ) -> None:
         self.notices = NoticeBoard()
         self._region = region
-        self._config = config
+        self.config = config
         self._credentials = credentials
         url, rest_url = config.resolve(region)
-        self._markets = MarketList(rest_url, config.ssl_context)
+        self.rest = RestClient(rest_url, config.ssl_context)
+        self._markets = MarketList(self.rest)
         # Guards everything below it. Notified whenever a connection's state changes, and at the
         # end. Never held while a callback or I/O runs.
         self._lock = threading.Lock()
@@ -265,6 +267,7 @@ class Engine:
         else:
             left = max(0.0, deadline - time.monotonic())
             self._closed.wait(min(left, threading.TIMEOUT_MAX))
+        self.rest.cancel()
         ended = _join_all(self._leases.ending, deadline)
         workers = (*self._workers(), *self._lookups)
         ended = _join_all(workers, deadline) and ended
@@ -461,6 +464,7 @@ class Engine:
             channel.disown(_forked())
         self._lookups, self._leaving, self._channels = (), (), {}
         self.notices.disown()
+        self.rest.disown()
 
     def _enter(self, state: ConnectionState) -> None:
         """Be in ``state``. The lock is held: so handlers are told the states in their order."""

@@ -195,7 +195,7 @@ def test_a_repair_that_takes_too_long_is_given_up_and_told(
         tape = Tape(stream)
         eventually(lambda: len(tape.trades) == len(CODES))
         sim.fail_rest(503, 1000)
-        missed = []
+        missed: list[int] = []
         lose(sim, lambda: missed.extend(sim.trade("KRW-BTC") for _ in range(3)))
         eventually(lambda: len(sim.requests) == 2)
         live = sim.trade("KRW-BTC")

@@ -32,6 +32,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     #: the subscription stood again.
     from_timestamp: int
     to_timestamp: int
+    #: The same for each code.
+    ranges: Mapping[str, tuple[int, int]]
     #: Why it could not be repaired; empty if it was.
     why: str = ""
 
@@ -60,7 +62,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
         if not left:
             return None
         by_code = {code: count for code, count in self.by_code.items() if code in left}
-        return msgspec.structs.replace(self, codes=left, by_code=by_code)
+        ranges = {code: span for code, span in self.ranges.items() if code in left}
+        return msgspec.structs.replace(self, codes=left, by_code=by_code, ranges=ranges)
 
     def __str__(self) -> str:
         seconds = (self.to_timestamp - self.from_timestamp) / 1000
@@ -105,6 +108,7 @@ class GapTally:
                 by_code={code: count for code, (_, _, count) in codes.items() if count},
                 from_timestamp=min(begin for begin, _, _ in codes.values()),
                 to_timestamp=max(end for _, end, _ in codes.values()),
+                ranges={code: (begin, end) for code, (begin, end, _) in codes.items() if code},
                 why=why,
             )
             for (type_, recovered, why), codes in gaps.items()

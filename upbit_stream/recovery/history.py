@@ -18,7 +18,7 @@ from upbit_stream.events import Candle, Trade
 from upbit_stream.protocol.variants import wire_variant
 from upbit_stream.recovery.rest import RestFailed
 
-__all__ = ["CandleStretch", "Found", "History", "Source", "Stretch", "TradeStretch"]
+__all__ = ["IDS_PER_MS", "CandleStretch", "Found", "History", "Source", "Stretch", "TradeStretch"]
 
 # The most that one page holds.
 _TRADES = 500
@@ -33,7 +33,7 @@ _DAY_MS = 86_400_000
 
 #: A sequential_id is the trade's time in milliseconds with four more digits (wire page: "built from
 #: the trade's time").
-_IDS_PER_MS = 10_000
+IDS_PER_MS = 10_000
 
 # Seconds between two looks at a REST that does not know yet what the socket has told.
 _LAGGING = 0.2
@@ -153,8 +153,8 @@ class History:
 
     def _find_trades(self, stretch: TradeStretch, deadline: float, found: Found) -> None:
         today = int(self._now() * 1000) // _DAY_MS
-        first_day = stretch.after // _IDS_PER_MS // _DAY_MS
-        cursor = (stretch.until + 1) * _IDS_PER_MS if stretch.until else 0
+        first_day = stretch.after // IDS_PER_MS // _DAY_MS
+        cursor = (stretch.until + 1) * IDS_PER_MS if stretch.until else 0
         if stretch.witness >= cursor:  # ids that are not built from times
             cursor = stretch.witness + 1 if cursor else 0
         seconds = (stretch.until or int(self._now() * 1000)) / 1000 - stretch.after / 1e7

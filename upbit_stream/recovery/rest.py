@@ -60,7 +60,7 @@ class RestClient:
             if time.monotonic() >= deadline:
                 raise RestFailed(why)
             try:
-                status, headers, body = self._request(path, fields)
+                status, headers, body = self._request(path, fields, deadline)
             except _NoAnswer as failure:
                 why = str(failure)
             else:
@@ -99,17 +99,18 @@ class RestClient:
             pool.clear()
 
     def _request(
-        self, path: str, fields: Mapping[str, str]
+        self, path: str, fields: Mapping[str, str], deadline: float
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3  # only here: it takes time to import, and a good day needs none of it
 
-        until = time.monotonic() + _WHOLE
+        until = min(time.monotonic() + _WHOLE, deadline)
+        timeout = max(0.01, min(_TIMEOUT, until - time.monotonic()))
         try:
             response = self._connections().request(
                 "GET",
                 self._rest_url + path,
                 fields=fields,
-                timeout=urllib3.Timeout(connect=_TIMEOUT, read=_TIMEOUT),
+                timeout=urllib3.Timeout(connect=timeout, read=timeout),
                 retries=False,
                 preload_content=False,
                 headers={"Accept": "application/json"},

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from upbit_stream.events import Candle, Event, Trade
-from upbit_stream.recovery.history import CandleStretch, Stretch, TradeStretch
+from upbit_stream.recovery.history import IDS_PER_MS, CandleStretch, Stretch, TradeStretch
 from upbit_stream.recovery.repairs import Repair
 
 __all__ = [
@@ -31,8 +31,6 @@ Sink: TypeAlias = Callable[[Any], None]
 #: Ids of trades that are remembered for each code. A trade that comes again later than after so
 #: many others is taken for a new one. (About 5 kB a code: 4.5 MB for 855.)
 REMEMBERED = 128
-
-_IDS_PER_MS = 10_000
 
 # Milliseconds: trades that were made so shortly before the last one that was delivered may have
 # been under way when the socket was lost.
@@ -166,14 +164,14 @@ class TradeTape(Tape):
 
     @property
     def known_until(self) -> int:
-        return self._newest // _IDS_PER_MS
+        return self._newest // IDS_PER_MS
 
     @property
     def rate(self) -> float:
         """Trades a second, of late."""
         if len(self.recent) < 2:
             return 0.0
-        milliseconds = (max(self.recent) - min(self.recent)) / _IDS_PER_MS
+        milliseconds = (max(self.recent) - min(self.recent)) / IDS_PER_MS
         return 1000 * len(self.recent) / max(milliseconds, 1.0)
 
     def lose(self, newest: Any) -> None:
@@ -196,7 +194,7 @@ class TradeTape(Tape):
         # Not from the newest one: some that were made a little earlier may never have come.
         after = max(
             min(self.recent, default=self._began_after),
-            min(newest, newest - _UNDER_WAY * _IDS_PER_MS),
+            min(newest, newest - _UNDER_WAY * IDS_PER_MS),
         )
         return TradeStretch(
             code=self.code, after=after, witness=witness, until=until, rate=self.rate
