@@ -151,6 +151,9 @@ class StreamConfig:
     #: Seconds, from a code's first event after a loss, for which its live events wait for the
     #: missed ones. (REST answers ten requests a second, of 500 trades each.)
     backfill_deadline: float = 120.0
+    #: Lines with the same list, 1 or 2. With two, the first copy of every event counts, and the
+    #: loss of one is no gap. (For public streams: an account may be refused a second connection.)
+    redundancy: Literal[1, 2] = 1
     #: Events that a subscription's queue holds (and its dispatch thread up to 512 more); what
     #: happens beyond is the policy's matter.
     queue_size: int = 100_000
@@ -182,6 +185,8 @@ class StreamConfig:
         _require_number("linger", self.linger, at_least=0)
         if not isinstance(self.backfill, bool):
             raise TypeError(f"backfill={self.backfill!r}: True or False")
+        if isinstance(self.redundancy, bool) or self.redundancy not in (1, 2):
+            raise ValueError(f"redundancy={self.redundancy!r}: 1 or 2 lines")
         _require_number("backfill_deadline", self.backfill_deadline, above=0)
         if not isinstance(self.health, HealthThresholds):
             raise TypeError(f"health={self.health!r}: HealthThresholds are needed")

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 from upbit_stream.config import OverflowPolicy, StreamConfig
-from upbit_stream.connection.connection import Connection
 from upbit_stream.connection.inquiries import Inquiry
-from upbit_stream.connection.pool import ConnectionPool, Lease
+from upbit_stream.connection.observer import Link
+from upbit_stream.connection.pool import AnyConnection, ConnectionPool, Lease
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
@@ -332,7 +332,7 @@ class Engine:
 
     # Looking in.
 
-    def inquire(self) -> list[tuple[Connection, Inquiry]]:
+    def inquire(self) -> list[tuple[AnyConnection, Inquiry]]:
         """Ask the exchange for the list of each connection; the answers come to the inquiries."""
         with self._lock:
             self._refuse_closed()
@@ -361,7 +361,7 @@ class Engine:
     @property
     def connections(self) -> tuple[ConnectionInfo, ...]:
         """The connections at this moment."""
-        return tuple(lease.info for lease in self._leases.held)
+        return tuple(info for lease in self._leases.held for info in lease.infos)
 
     @property
     def channels(self) -> tuple[Channel[Any], ...]:
@@ -381,8 +381,8 @@ class Engine:
 
     # What the connections tell.
 
-    def connection_changed(self, connection: Connection) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+    def connection_changed(self, connection: Link) -> None:
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             if isinstance(connection.error, AuthenticationError):
                 self._unauthorized[connection.endpoint] = connection.error
@@ -396,11 +396,11 @@ class Engine:
                 self._enter(state)
 
     def connection_error(self, error: UpbitStreamError) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         self.notices.post(NoticeKind.ERROR, error)
 
     def connection_gap(self, gap: Gap) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             own = [one.demand for one in self._channels if one.demand.type == gap.type]
         mine = gap.narrowed({code for demand in own for code in demand.codes})
@@ -408,7 +408,7 @@ class Engine:
             self.notices.post(NoticeKind.GAP, mine)
 
     def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             if channel not in self._channels:
                 return  # another stream's
@@ -417,7 +417,7 @@ class Engine:
         self.notices.post(NoticeKind.ERROR, error)
 
     def codes_silent(self, channel: Channel[Any], codes: tuple[str, ...]) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             if channel not in self._channels:
                 return  # another stream's
@@ -442,7 +442,7 @@ class Engine:
         return self._abandoned
 
     @property
-    def leased(self) -> tuple[Connection, ...]:
+    def leased(self) -> tuple[AnyConnection, ...]:
         """The connections at this moment."""
         return tuple(lease.connection for lease in self._leases.held)
 
@@ -474,7 +474,7 @@ class Engine:
             self._changed.notify_all()
 
 
-def _join_all(those: Iterable[Connection] | Iterable[Worker], deadline: float) -> bool:
+def _join_all(those: Iterable[AnyConnection] | Iterable[Worker], deadline: float) -> bool:
     """Join each of them, also after one that did not end in time; whether all of them ended."""
     ended = True
     for one in those:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from upbit_stream.config import OverflowPolicy, StreamConfig
-from upbit_stream.connection.connection import Connection, ConnectionObserver
-from upbit_stream.connection.pool import ConnectionPool, Lease, Terms
+from upbit_stream.connection.observer import ConnectionObserver
+from upbit_stream.connection.pool import AnyConnection, ConnectionPool, Lease, Terms
 from upbit_stream.connection.states import ConnectionState, overall_state
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.endpoints import Endpoint, endpoint_url
@@ -43,7 +43,7 @@ class Leases:
         return self._held
 
     @property
-    def ending(self) -> tuple[Connection, ...]:
+    def ending(self) -> tuple[AnyConnection, ...]:
         """The connections that were ended by being given back, as long as they may be alive."""
         return tuple(lease.connection for lease in self._ending)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from upbit_stream.connection.handover import Handover
 from upbit_stream.connection.opening import Opening
-from upbit_stream.connection.router import AnyChannel, Router
+from upbit_stream.connection.router import AnyChannel, Decode, Router
 from upbit_stream.connection.session import Session
 from upbit_stream.connection.waker import Waker
 from upbit_stream.events import Event
@@ -37,6 +37,9 @@ class _Old:
         self._router = router
         self._handover = handover
 
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        return self.route(decode(payloads))
+
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         events = [one for one in decoded if isinstance(one, Event)]
         self._handover.old(events)
@@ -52,9 +55,18 @@ class _New:
     def __init__(self, handover: Handover) -> None:
         self._handover = handover
 
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        return self.route(decode(payloads))
+
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         self._handover.new([one for one in decoded if isinstance(one, Event)])
         return [one for one in decoded if not isinstance(one, Event)]
+
+    def part(self) -> bool:
+        return False
+
+    def outdone(self, now: float) -> bool:
+        return False
 
     def update(self, channels: Iterable[AnyChannel], parked: Iterable[AnyChannel] = ()) -> bool:
         return False  # the old socket sees to the snapshots of newcomers
@@ -82,6 +94,9 @@ class _After:
         self._handover = handover
         self._session = session
         self._until = time.monotonic() + _REMEMBER
+
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        return self.route(decode(payloads))
 
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         self._handover.after([one for one in decoded if isinstance(one, Event)])

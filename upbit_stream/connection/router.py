@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from upbit_stream.connection.routes import AnyChannel, Newcomer, Outlet, Route, Routes, Sink
 from upbit_stream.errors import DecodingError
 from upbit_stream.events import Announcement, Event, MyAsset, Trade
 from upbit_stream.protocol.decoding import Message, Undecodable
-from upbit_stream.recovery.recovery import Recovery
+from upbit_stream.recovery.recovery import Recovery, RecoveryCounters
 from upbit_stream.recovery.tapes import Tape
+from upbit_stream.workers import Worker
 
-__all__ = ["AnyChannel", "Router", "Routing"]
+__all__ = ["AnyChannel", "Decode", "Router", "Routing"]
 
 _WITHOUT_CODE = (MyAsset, Announcement)
 
@@ -33,10 +34,16 @@ _SNAPSHOT_PATIENCE = 3.0
 _SILENCE = 10.0
 
 
+Decode: TypeAlias = Callable[[Sequence[Any]], list[Any]]
+
+
 class Routing(Protocol):
     """What a session needs of a router, or of who stands in for it."""
 
+    def part(self) -> bool: ...
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]: ...
     def route(self, decoded: Sequence[Any]) -> list[Message]: ...
+    def outdone(self, now: float) -> bool: ...
     def update(self, channels: Iterable[AnyChannel], parked: Iterable[AnyChannel] = ()) -> bool: ...
     def requested(self) -> None: ...
     def expect_again(self, listed: set[tuple[str, str]]) -> None: ...
@@ -214,7 +221,45 @@ class Router:
         self._routes = routes
         self._live = {type_: of_type.live for type_, of_type in routes.items()}
 
+    # What a connection asks, which may be one of two lines (see :mod:`connection.pair`).
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else carries the same."""
+        return True
+
+    def part(self) -> bool:
+        """Whether a socket that still serves may be replaced now."""
+        return True
+
+    @property
+    def counters(self) -> RecoveryCounters:
+        """What recovery has counted. For any thread."""
+        return self._recovery.counters
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """The threads of recovery. For any thread."""
+        return self._recovery.workers
+
+    def outdone(self, now: float) -> bool:
+        """Whether another line delivers, and this one does not."""
+        return False
+
+    def finish(self) -> None:
+        """Give every channel what is still waiting: the end."""
+        self._recovery.end("the stream ended before it was fetched")
+        self.hand_over_all()
+
+    def disown(self) -> None:
+        """In the child of a fork, where no thread goes on."""
+        self._recovery.disown()
+
     # The path of the events.
+
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        """:meth:`route` what ``decode`` makes of the payloads of one read."""
+        return self.route(decode(payloads))
 
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         """Sort a batch of events into the channels' batches; the messages among them are

@@ -102,6 +102,8 @@ class Session:
         observer: SessionObserver,
     ) -> None:
         now = time.monotonic()
+        # Renewals that were asked for before are not meant.
+        self._fresh_since = now
         self._websocket = websocket
         self._waker = waker
         self._wishes = wishes
@@ -155,9 +157,18 @@ class Session:
         raised.
         """
         while not self._wishes.closing:
-            reason = self._look_closer() if self.round() else None
-            if (reason or self._wishes.renewal) and self._demands and not self._trial.searching:
-                return reason or self._wishes.renewal
+            kept = self.round()
+            reason = self._look_closer() if kept else None
+            if not self._demands or self._trial.searching:
+                continue
+            if reason is None:
+                better = self._wishes.renewal(self._fresh_since) or (
+                    self._too_slow() if kept else None
+                )
+                reason = better if better and self._router.part() else None
+            if reason is not None:
+                self._fresh_since = time.monotonic()  # if it fails, it was tried
+                return reason
         return None
 
     def round(self) -> bool:
@@ -250,9 +261,12 @@ class Session:
             self._router, self._witness = self._witness.router, None
             if doubt is Doubt.REPLACE:
                 return f"it has sent nothing for {self._staleness.silence:.0f} s"
-        return self._too_slow(now)
+        if self._router.outdone(now):
+            return "it sends nothing, while the other line does"
+        return None
 
-    def _too_slow(self, now: float) -> str | None:
+    def _too_slow(self) -> str | None:
+        now = time.monotonic()
         recent = self._traffic.recent_reconnects
         lately = recent and now - recent[-1].moment < _SLOW_PAUSE
         if lately or not slowed_down([latency for _, latency in self._traffic.latencies]):
@@ -399,7 +413,7 @@ class Session:
         if not payloads:
             return []
         traffic.messages += len(payloads)
-        return self._router.route(self._decode_all(payloads))
+        return self._router.take(payloads, self._decode_all)
 
     def _note_pongs(self) -> None:
         for payload, at in self._websocket.take_pongs():

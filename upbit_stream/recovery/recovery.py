@@ -177,7 +177,9 @@ class Recovery:
         if tape.phase is Phase.LIVE:
             if isinstance(tape, TradeTape) and isinstance(event, Trade) and self.covers(event.type):
                 tape.doubt_snapshot(event, time.monotonic() + _FOLLOWS)
-                self.busy = self.busy or tape.suspect is not None
+                if tape.suspect is not None:
+                    self.busy = True
+                    self._out.refresh(tape.type, tape.code)
         elif tape.phase is Phase.DOUBTED:
             tape.snapshot = event
             self._judge(tape, event)
@@ -281,9 +283,13 @@ class Recovery:
                     seconds = self._settings.deadline
                     self._give_up(tape, f"it took longer than {seconds:g} s (backfill_deadline)")
                     released = True
-            elif isinstance(tape, TradeTape) and (stretch := tape.unfulfilled(now)) is not None:
-                tape.lost_at = now
-                self._begin(tape, stretch)
+            elif isinstance(tape, TradeTape) and tape.suspect is not None:
+                stretch = tape.unfulfilled(now)
+                if stretch is not None:
+                    tape.lost_at = now
+                    self._begin(tape, stretch)
+                elif tape.suspect is None:
+                    self._out.refresh(tape.type, tape.code)
         self.busy = any(
             tape.phase is not Phase.LIVE or (isinstance(tape, TradeTape) and tape.suspect)
             for tape in self._tapes.values()

@@ -32,6 +32,9 @@ Sink: TypeAlias = Callable[[Any], None]
 #: many others is taken for a new one. (About 5 kB a code: 4.5 MB for 855.)
 REMEMBERED = 128
 
+# The same while a trade is waited for that a snapshot has told of.
+_WATCHED = 10_000
+
 # Milliseconds: trades that were made so shortly before the last one that was delivered may have
 # been under way when the socket was lost.
 _UNDER_WAY = 2_000
@@ -175,7 +178,9 @@ class TradeTape(Tape):
         return 1000 * len(self.recent) / max(milliseconds, 1.0)
 
     def lose(self, newest: Any) -> None:
-        self.suspect = None
+        if self.suspect is not None:
+            self.suspect = None
+            self.forget_older()
 
     def continues(self, event: Trade) -> bool:
         return event.sequential_id == self._newest
@@ -207,6 +212,7 @@ class TradeTape(Tape):
         id_ = snapshot.sequential_id
         if self.suspect is None and self.recent and id_ is not None and id_ > self._newest:
             self.suspect = id_, snapshot.trade_timestamp or 0, self._newest, until
+            self.recent = deque(self.recent, maxlen=_WATCHED)
 
     def unfulfilled(self, now: float) -> TradeStretch | None:
         """What is missing because a trade that a snapshot told of never came; None if it came, or
@@ -215,9 +221,16 @@ class TradeTape(Tape):
         if self.suspect is None or now < self.suspect[3]:
             return None
         (id_, at, newest, _), self.suspect = self.suspect, None
-        if id_ in self.recent or min(self.recent, default=0) > newest:
-            return None  # it came, perhaps so long ago that it is not remembered
-        return self._stretch(id_, at, newest)
+        stretch = self._stretch(id_, at, newest)
+        # (Or perhaps it came, and is not remembered.)
+        came = id_ in self.recent or min(self.recent, default=0) > newest
+        if came:
+            self.forget_older()
+        return None if came else stretch
+
+    def forget_older(self) -> None:
+        """Remember as much as usual, and no more."""
+        self.recent = deque(self.recent, maxlen=REMEMBERED)
 
     def merge(self, found: Sequence[Any], complete: bool) -> list[Any]:
         known = set(self.recent)
@@ -233,6 +246,7 @@ class TradeTape(Tape):
             if trade.sequential_id not in known:
                 trades.setdefault(trade.sequential_id, trade)
         merged = sorted(trades.values(), key=_order)
+        self.forget_older()
         self.recent.extend(one.sequential_id for one in merged if one.sequential_id is not None)
         return merged
 
