@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 import pytest
 
-from tests.conftest import eventually, our_threads
+from tests.conftest import ACCESS_KEY, SECRET_KEY, eventually, our_threads
 from upbit_stream import Candle, Gap, Orderbook, ReconnectPolicy, StreamConfig, Trade, UpbitStream
 from upbit_stream.simulator import Limits, Simulator
 
@@ -80,7 +81,7 @@ def test_trades_of_an_outage_come_before_the_live_ones(
     before = len(tape.of("KRW-BTC"))
     missed: list[int] = []
     lose(sim, lambda: missed.extend(sim.trade("KRW-BTC") for _ in range(7)))
-    eventually(lambda: len(sim.requests) == 2)
+    eventually(lambda: stream.stats.messages >= 9)  # the snapshots have come, too
     live = sim.trade("KRW-BTC")
     tape.wait_for("KRW-BTC", live)
     assert tape.complete(sim)
@@ -135,9 +136,9 @@ def test_with_decimals_every_digit_is_kept(config: StreamConfig, sim: Simulator)
 def test_an_outage_in_which_nothing_happened_asks_and_tells_nothing(
     flowing: tuple[UpbitStream, Tape], sim: Simulator
 ) -> None:
-    _, tape = flowing
+    stream, tape = flowing
     lose(sim, lambda: None)
-    eventually(lambda: len(sim.requests) == 2)
+    eventually(lambda: stream.stats.messages >= 9)  # the snapshots have come, too
     for code in CODES:
         tape.wait_for(code, sim.trade(code))
     assert tape.complete(sim)
@@ -197,7 +198,7 @@ def test_a_repair_that_takes_too_long_is_given_up_and_told(
         sim.fail_rest(503, 1000)
         missed: list[int] = []
         lose(sim, lambda: missed.extend(sim.trade("KRW-BTC") for _ in range(3)))
-        eventually(lambda: len(sim.requests) == 2)
+        eventually(lambda: stream.stats.messages >= 6)  # the snapshots have come, too
         live = sim.trade("KRW-BTC")
         tape.wait_for("KRW-BTC", live)
         eventually(lambda: tape.gaps)
@@ -319,7 +320,7 @@ def test_only_those_who_were_there_get_what_was_missed(
     sim.stall_rest(1)
     missed = [0]
     lose(sim, lambda: missed.append(sim.trade("KRW-BTC")))
-    eventually(lambda: len(sim.requests) == 2)
+    eventually(lambda: stream.stats.messages >= 9)  # the snapshots have come, too
     # Joins while the repair is under way.
     late: list[Trade] = []
     stream.trade("KRW-BTC", late.append)
@@ -465,3 +466,57 @@ def test_limits_hold_for_the_whole_process(config: StreamConfig) -> None:
         assert len(sim.rest_calls) == 2 * len(codes)
         closed = [stream.close() for stream in streams]
         assert all(closed)
+
+
+def test_what_happened_to_orders_meanwhile_is_told_as_missing(
+    config: StreamConfig, sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    with UpbitStream(config=config, access_key=ACCESS_KEY, secret_key=SECRET_KEY) as stream:
+        gaps: list[Gap] = []
+        stream.on_gap(gaps.append)
+        stream.my_order(callback=lambda order: None)
+        assert sim.wait_for_subscription("myOrder", timeout=20)
+        lose(sim, lambda: None)
+        eventually(lambda: gaps)
+        (gap,) = gaps
+        assert (gap.type, gap.codes, gap.recovered) == ("myOrder", (), False)
+        assert "ask REST for your orders" in gap.why
+        assert gap.from_timestamp <= gap.to_timestamp
+    assert [one for one in caplog.records if one.getMessage() == str(gap)]
+
+
+def test_where_rest_is_not_to_be_had_live_trades_do_not_wait_for_long(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    with UpbitStream(config=dataclasses.replace(config, rest_url=nowhere)) as stream:
+        tape = Tape(stream)
+        eventually(lambda: len(tape.trades) == len(CODES))
+        lose(sim, lambda: sim.trade("KRW-BTC"))
+        eventually(lambda: len(sim.requests) == 2)
+        eventually(lambda: tape.gaps, 40)
+        assert not tape.gaps[0].recovered
+        assert "refused" in tape.gaps[0].why
+        tape.wait_for("KRW-BTC", sim.trade("KRW-BTC"))
+
+
+def test_what_waits_is_bounded(
+    config: StreamConfig, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upbit_stream.connection.pool._WAITING", 1_000)
+    with UpbitStream(config=config) as stream:
+        tape = Tape(stream)
+        eventually(lambda: len(tape.trades) == len(CODES))
+        sim.stall_rest(None)
+        lose(sim, lambda: sim.burst(2, ["KRW-BTC", "KRW-ETH"]))
+        eventually(lambda: stream.stats.messages >= 6)  # the snapshots have come, too
+        sim.burst(2_000, ["KRW-ETH"])
+        newest = sim.trade("KRW-ETH")
+        tape.wait_for("KRW-ETH", newest)
+        eventually(lambda: tape.gaps)
+        assert tape.gaps[0].codes == ("KRW-ETH",)  # the one with the most waiting; the others go on
+        assert "more than 1,000 live events" in tape.gaps[0].why
+        ids = tape.ids("KRW-ETH")
+        assert ids[-2_001:] == sim.ledger("KRW-ETH")[-2_001:]
+        sim.stall_rest(0)

@@ -28,6 +28,9 @@ _CHUNK = 1 << 16
 # Seconds without a call after a 429 that states no time.
 _PAUSE = 1.0
 
+# Tries in a row after which nobody is there: live events should not wait any longer for nothing.
+_UNANSWERED = 8
+
 # How long to wait between two tries. (The interval between reconnects is of no concern here.)
 _RETRY = ReconnectPolicy()
 
@@ -49,10 +52,10 @@ class RestClient:
 
     def get(self, path: str, fields: Mapping[str, str], *, group: str, deadline: float) -> bytes:
         """The body of the answer. Tries again, within the limits, until ``deadline`` (of
-        ``time.monotonic()``); raises :class:`RestFailed`.
+        ``time.monotonic()``), or until nobody answers; raises :class:`RestFailed`.
         """
         limiter = rest_limiter(self._rest_url, group)
-        attempt = 0
+        attempt = unanswered = 0
         why = "there was no time left to ask"
         while True:
             while (wait := limiter.take()) > 0:
@@ -63,7 +66,11 @@ class RestClient:
                 status, headers, body = self._request(path, fields, deadline)
             except _NoAnswer as failure:
                 why = str(failure)
+                unanswered += 1
+                if unanswered == _UNANSWERED:
+                    raise RestFailed(why) from failure
             else:
+                unanswered = 0
                 if status == 200:
                     return body
                 why = f"{path} was answered with HTTP {status}"

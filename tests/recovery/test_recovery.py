@@ -1,0 +1,148 @@
+"""Doubt and repair on the path of the events, without a socket: a router, a channel, REST."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import eventually, our_threads
+from upbit_stream import Gap, OverflowPolicy, Trade
+from upbit_stream.connection.router import Router
+from upbit_stream.delivery.channel import Channel
+from upbit_stream.delivery.notices import NoticeBoard
+from upbit_stream.protocol.demands import MarketDemand
+from upbit_stream.recovery.recovery import Recovery, RecoverySettings
+from upbit_stream.simulator import Simulator
+
+CODE = "KRW-BTC"
+
+
+class House:
+    """A router with one channel, whose events are put in by hand."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.gaps: list[Gap] = []
+        self.done = threading.Event()
+        settings = RecoverySettings(
+            backfill=True, deadline=20.0, at_most=1000, numbers="float", rest_url=sim.rest_url
+        )
+        self.recovery = Recovery("test", settings, tell=self.gaps.append, when_done=self.done.set)
+        self.router = Router(lambda: None, self.recovery)
+        self.channel: Channel[Trade] = Channel(
+            MarketDemand.make("trade", CODE, True, True),
+            queue_size=1000,
+            overflow=OverflowPolicy.DROP_OLDEST,
+            notices=NoticeBoard(),
+        )
+        self.router.update([self.channel])
+        self.router.requested()
+
+    def put(self, id_: int, stream_type: str = "REALTIME") -> None:
+        trade = Trade(
+            type="trade",
+            code=CODE,
+            trade_timestamp=id_ // 10_000,
+            timestamp=id_ // 10_000,
+            sequential_id=id_,
+            stream_type=stream_type,  # type: ignore[arg-type]
+        )
+        assert self.router.route([trade]) == []
+
+    def taken(self) -> list[int]:
+        self.router.hand_over()
+        return [trade.sequential_id for trade in self.channel.take(1000, time.monotonic())]
+
+    def make(self, count: int) -> list[int]:
+        return [self.sim.trade(CODE) for _ in range(count)]
+
+    def collect(self) -> None:
+        assert self.done.wait(20)
+        self.done.clear()
+        assert self.router.collect()
+
+
+@pytest.fixture
+def house(sim: Simulator) -> Iterator[House]:
+    house = House(sim)
+    yield house
+    house.router.finish()
+    eventually(lambda: our_threads() == [])
+
+
+def test_a_code_whose_first_event_does_not_come_is_repaired_all_the_same(house: House) -> None:
+    first, *missed = house.make(4)
+    house.put(first, "SNAPSHOT")
+    house.router.reset(lost=True)
+    house.router.requested()
+    now = time.monotonic()
+    house.recovery.look(now + 2.0)
+    assert not house.recovery.workers
+    house.recovery.look(now + 4.0)
+    house.collect()
+    assert house.taken() == [first, *missed]
+    house.recovery.look(now)
+    assert [gap.count for gap in house.gaps] == [3]
+
+
+def test_without_a_request_nothing_is_waited_for(house: House) -> None:
+    (first,) = house.make(1)
+    house.put(first, "SNAPSHOT")
+    house.router.reset(lost=True)
+    house.recovery.look(time.monotonic() + 1000)
+    assert not house.recovery.workers
+
+
+def test_a_snapshot_of_a_trade_that_is_under_way_is_no_gap(house: House) -> None:
+    first, second, third = house.make(3)
+    house.put(first, "SNAPSHOT")
+    house.put(second)
+    house.put(third, "SNAPSHOT")  # of a changed list
+    house.put(third)
+    house.recovery.look(time.monotonic() + 10)
+    assert not house.recovery.workers
+    assert not house.recovery.busy
+    assert house.taken() == [first, second, third]
+
+
+def test_a_snapshot_of_a_trade_that_never_comes_is_a_gap(house: House) -> None:
+    made = house.make(400)
+    house.put(made[0], "SNAPSHOT")
+    house.put(made[1])
+    house.put(made[4], "SNAPSHOT")
+    for id_ in made[5:]:  # more than are usually remembered
+        house.put(id_)
+    house.recovery.look(time.monotonic() + 1)
+    assert not house.recovery.workers
+    house.recovery.look(time.monotonic() + 10)
+    house.collect()
+    assert house.taken() == [*made[:2], *made[5:], *made[2:5]]
+
+
+def test_a_code_that_is_wanted_no_more_is_forgotten(house: House) -> None:
+    first, _ = house.make(2)
+    house.put(first, "SNAPSHOT")
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.router.update([])
+    house.recovery.look(time.monotonic() + 10)
+    assert not house.recovery.workers
+    assert not house.recovery.busy
+
+
+def test_a_code_that_is_not_asked_for_meanwhile_is_repaired_when_it_is(house: House) -> None:
+    """As in a search for the subscription that the exchange refuses."""
+    first, *missed = house.make(3)
+    house.put(first, "SNAPSHOT")
+    house.router.update([], parked=[house.channel])
+    house.router.requested()
+    house.recovery.look(time.monotonic() + 10)
+    assert not house.recovery.workers
+    house.router.update([house.channel])
+    house.router.requested()
+    house.put(missed[-1], "SNAPSHOT")
+    house.collect()
+    assert house.taken() == [first, *missed]
