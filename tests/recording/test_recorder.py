@@ -1,0 +1,319 @@
+"""A recording through its life: written, rotated, gone on with, read while it is written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.conftest import ACCESS_KEY, SECRET_KEY, eventually, our_threads
+from tests.recording.conftest import NAMES, corpus, trades
+from upbit_stream import (
+    Drop,
+    Event,
+    Recorder,
+    RecordingError,
+    StreamConfig,
+    Trade,
+    UpbitStream,
+    read_recording,
+)
+from upbit_stream.recording.lines import Numbers
+from upbit_stream.recording.reading import read_lines
+from upbit_stream.simulator import Simulator
+
+
+@pytest.fixture(params=NAMES)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / str(request.param)
+
+
+def manifest_of(path: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((path.parent / f"{path.name}.manifest.json").read_text())
+    return manifest
+
+
+def ids(events: Iterator[Event] | list[Event]) -> list[int]:
+    return [event.sequential_id for event in events if isinstance(event, Trade)]
+
+
+@pytest.mark.parametrize("numbers", ["float", "decimal"])
+def test_every_kind_of_event_reads_back_equal(path: Path, numbers: Numbers) -> None:
+    events = corpus(numbers)
+    with Recorder(path) as recorder:
+        for event in events:
+            recorder(event)
+    assert recorder.stats.recorded == len(events)
+    back = list(read_recording(path))
+    assert back == events
+    assert [repr(one.to_dict()) for one in back] == [repr(one.to_dict()) for one in events]
+    manifest = manifest_of(path)
+    assert (manifest["events"], manifest["numbers"], manifest["closed"]) == (
+        len(events), numbers, True,
+    )  # fmt: skip
+    assert manifest["counts"]["myAsset"] == {"myAsset": manifest["counts"]["myAsset"]["myAsset"]}
+    assert sum(sum(codes.values()) for codes in manifest["counts"].values()) == len(events)
+    stamps = [event.timestamp for event in events if event.timestamp is not None]
+    assert manifest["first_timestamp"] == min(stamps)
+    assert manifest["last_timestamp"] == max(stamps)
+    assert manifest["files"][0]["bytes"] == path.stat().st_size
+
+
+def test_as_a_callback_of_several_subscriptions(path: Path, sim: Simulator, config: Any) -> None:
+    seen: list[Event] = []
+    # Each subscription has its thread.
+    guard = threading.Lock()
+    with Recorder(path, flush_interval=0.1) as recorder:
+
+        def both(event: Event) -> None:
+            with guard:
+                recorder(event)
+                seen.append(event)
+
+        stream = UpbitStream(config=config)
+        stream.trade(["KRW-BTC", "KRW-ETH"], callback=both)
+        stream.ticker("KRW-BTC", callback=both)
+        stream.orderbook("KRW-BTC", callback=both)
+        stream.candle("KRW-BTC", callback=both)
+        stream.on_drop(recorder.on_drop)
+        with stream:
+            assert sim.wait_for_subscription("candle.1s")
+            sim.burst(200, ["KRW-BTC", "KRW-ETH"])
+            eventually(lambda: sum(event.type == "trade" for event in seen) > 200)
+    assert {event.type for event in seen} == {"trade", "ticker", "orderbook", "candle.1s"}
+    assert list(read_recording(path)) == seen
+
+
+def test_from_many_threads_nothing_is_lost(path: Path) -> None:
+    with Recorder(path, buffer_size=100) as recorder:
+        parts = [trades(2000, first=1 + 2000 * number) for number in range(4)]
+
+        def record(events: list[Trade]) -> None:
+            for event in events:
+                recorder(event)
+
+        threads = [threading.Thread(target=record, args=(part,)) for part in parts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    read = ids(read_recording(path))
+    assert sorted(read) == list(range(1, 8001))
+    for number in range(4):  # each thread's in its order
+        mine = [one for one in read if (one - 1) // 2000 == number]
+        assert mine == sorted(mine)
+
+
+def test_a_recording_is_gone_on_with(path: Path) -> None:
+    for part in (trades(10), trades(10, 11), trades(10, 21)):
+        with Recorder(path) as recorder:
+            for event in part:
+                recorder(event)
+    assert ids(read_recording(path)) == list(range(1, 31))
+    manifest = manifest_of(path)
+    assert manifest["events"] == 30
+    assert manifest["counts"] == {"trade": {"KRW-BTC": 30}}
+    # What is complete cannot be appended to.
+    assert len(manifest["files"]) == (3 if path.suffix == ".parquet" else 1)
+
+
+def test_it_is_read_while_it_is_written(path: Path) -> None:
+    with Recorder(path, flush_interval=60) as recorder:
+        for event in trades(10):
+            recorder(event)
+        assert recorder.stats.recorded == 0
+        assert recorder.stats.queued == 10
+        recorder.flush()
+        assert (recorder.stats.recorded, recorder.stats.queued) == (10, 0)
+        assert ids(read_recording(path)) == list(range(1, 11))
+        for event in trades(10, 11):
+            recorder(event)
+        assert len(ids(read_recording(path))) == 10
+    assert len(ids(read_recording(path))) == 20
+
+
+def test_the_interval_writes_without_another_event(path: Path) -> None:
+    with Recorder(path, flush_interval=0.05) as recorder:
+        recorder(trades(1)[0])
+        eventually(lambda: recorder.stats.recorded == 1)
+        assert len(ids(read_recording(path))) == 1
+
+
+def test_rotation_by_size(path: Path) -> None:
+    with Recorder(path, rotate_bytes=500, flush_interval=60) as recorder:
+        for number in range(0, 300, 20):
+            for event in trades(20, 1 + number):
+                recorder(event)
+            recorder.flush()
+    assert ids(read_recording(path)) == list(range(1, 301))
+    manifest = manifest_of(path)
+    names = [file["name"] for file in manifest["files"]]
+    assert len(names) > 3
+    assert names[0] == path.name
+    assert names[1] == path.name.replace("events.", "events.0002.")
+    left = {one.name for one in path.parent.iterdir()}
+    assert left == {*names, f"{path.name}.manifest.json"}
+    assert sum(file["events"] for file in manifest["files"]) == 300
+    # Each file alone is a recording, too.
+    alone = [ids(read_recording(path.parent / name)) for name in names[1:]]
+    assert sum(alone, ids(read_recording(path.parent / names[1]))[:0])[-1] == 300
+
+
+def test_rotation_by_time(path: Path) -> None:
+    with Recorder(path, rotate_seconds=0.1, flush_interval=0.02) as recorder:
+        for event in trades(3):
+            recorder(event)
+            before = recorder.stats.files
+            # Rotates with the next write after its time.
+            eventually(lambda: recorder.stats.queued == 0)
+            time.sleep(0.12)
+        assert before >= 2
+    assert ids(read_recording(path)) == [1, 2, 3]
+
+
+def test_gaps_and_drops_are_in_the_manifest(path: Path) -> None:
+    class Gap(msgspec.Struct, frozen=True):
+        type: str
+        codes: tuple[str, ...]
+        recovered: bool
+
+    drop = Drop(type="trade", policy="drop_oldest", count=3, by_code={"KRW-BTC": 3},
+                first_timestamp=1, last_timestamp=2)  # type: ignore[arg-type] # fmt: skip
+    with Recorder(path) as recorder:
+        recorder.on_gap(Gap("trade", ("KRW-BTC",), False))
+        recorder.on_gap({"type": "ticker", "codes": ["KRW-ETH"]})
+        recorder.on_drop(drop)
+        recorder.flush()
+        assert (recorder.stats.gaps, recorder.stats.drops) == (2, 1)
+        manifest = manifest_of(path)
+        assert manifest["gaps"] == [
+            {"type": "trade", "codes": ["KRW-BTC"], "recovered": False},
+            {"type": "ticker", "codes": ["KRW-ETH"]},
+        ]
+        assert manifest["drops"][0]["by_code"] == {"KRW-BTC": 3}
+        for number in range(1500):
+            recorder.on_gap({"number": number})
+    manifest = manifest_of(path)
+    assert (manifest["gaps_told"], len(manifest["gaps"])) == (1502, 1000)
+    assert manifest["gaps"][-1] == {"number": 1499}
+
+
+def test_no_key_is_in_a_recording(path: Path) -> None:
+    with Simulator(rate=0) as sim, Recorder(path) as recorder:
+        stream = UpbitStream(
+            access_key=ACCESS_KEY, secret_key=SECRET_KEY,
+            config=StreamConfig(url=sim.url, rest_url=sim.rest_url, numbers="decimal"),
+        )  # fmt: skip
+        stream.my_order(callback=recorder)
+        stream.my_asset(callback=recorder)
+        with stream:
+            assert sim.wait_for_subscription("myAsset")
+            sim.emit("myOrder", {"code": "KRW-BTC", "uuid": "1", "identifier": "mine"})
+            sim.emit("myAsset", {"assets": [{"currency": "KRW", "balance": 1, "locked": 0}]})
+            eventually(lambda: recorder.stats.queued + recorder.stats.recorded == 2)
+    written = b"".join(read_lines(path)) + json.dumps(manifest_of(path)).encode()
+    written += b"".join(one.read_bytes() for one in path.parent.iterdir())
+    assert b"mine" in written
+    for secret in (ACCESS_KEY, SECRET_KEY, "Bearer"):
+        assert secret.encode() not in written
+
+
+def test_it_ends_with_all_that_it_had(path: Path) -> None:
+    recorder = Recorder(path)
+    assert [name for name in our_threads() if name.startswith("upbit-recorder")]
+    recorder(trades(1)[0])
+    assert recorder.close()
+    assert recorder.close()
+    assert recorder.closed
+    assert not our_threads()
+    assert not (path.parent / f"{path.name}.lock").exists()
+    recorder.flush()
+
+
+def test_a_script_that_forgets_to_close(path: Path, sim: Simulator) -> None:
+    """Queued events go from the stream to the recorder, and from there to the disk."""
+    script = f"""
+import sys
+from upbit_stream import Recorder, StreamConfig, UpbitStream
+stream = UpbitStream(config=StreamConfig(url={sim.url!r}, rest_url={sim.rest_url!r}))
+recorder = Recorder({str(path)!r}, flush_interval=60)
+stream.trade("KRW-BTC", callback=recorder, snapshot=False)
+stream.start()
+sys.stdin.readline()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert sim.wait_for_subscription("trade", timeout=20)
+    sim.burst(500, ["KRW-BTC"])
+    _, told = process.communicate("\n", timeout=30)
+    assert (process.returncode, told) == (0, "")
+    read = ids(read_recording(path))
+    assert read == sim.ledger("KRW-BTC")[: len(read)]
+    assert Counter(event.code for event in read_recording(path))["KRW-BTC"] > 0
+    assert manifest_of(path)["closed"] is True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_a_fork_leaves_the_recording_to_the_parent(path: Path) -> None:
+    script = f"""
+import os
+from tests.recording.conftest import trades
+from upbit_stream import Recorder, RecordingError
+with Recorder({str(path)!r}) as recorder:
+    recorder(trades(1)[0])
+    child = os.fork()
+    if not child:
+        try:
+            recorder(trades(1)[0])
+        except RecordingError:
+            os._exit(0 if recorder.close() else 2)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    recorder(trades(2)[1])
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=30)
+    assert ids(read_recording(path)) == [1, 2]
+
+
+def test_what_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_recording(tmp_path / "no.jsonl")
+    with Recorder(tmp_path / "empty.parquet"):
+        pass
+    assert list(read_recording(tmp_path / "empty.parquet")) == []
+
+
+def test_numbers_can_be_chosen_when_reading(path: Path) -> None:
+    with Recorder(path) as recorder:
+        recorder(trades(1)[0])
+    (event,) = read_recording(path, numbers="decimal")
+    assert repr(event.to_dict()["trade_price"]) == "Decimal('1000.5')"
+
+
+def test_raising_in_the_block_is_what_is_raised(path: Path) -> None:
+    with pytest.raises(KeyError), Recorder(path) as recorder:
+        recorder(trades(1)[0])
+        raise KeyError
+    assert ids(read_recording(path)) == [1]
+
+
+def test_a_mixture_of_numbers_is_refused(path: Path) -> None:
+    decimal = next(event for event in corpus("decimal") if event.type == "trade")
+    with Recorder(path) as recorder:
+        recorder(trades(1)[0])
+        with pytest.raises(RecordingError, match="'float'.*'decimal'"):
+            recorder(decimal)
+        assert recorder.stats.lost == 1
+    with Recorder(path) as recorder, pytest.raises(RecordingError, match="'float'"):
+        recorder(decimal)
+    assert ids(read_recording(path)) == [1]
