@@ -18,9 +18,7 @@ def corpus(numbers: Numbers) -> list[Event]:
     """The recorded frames of the exchange as events: every class, every odd frame."""
     events = []
     for frame in read_corpus():
-        decoder = Decoder(
-            WireFormat.SIMPLE, numbers, ENDPOINTS.get(frame.stream, Endpoint.PUBLIC)
-        )
+        decoder = Decoder(WireFormat.SIMPLE, numbers, ENDPOINTS.get(frame.stream, Endpoint.PUBLIC))
         events += decoder.decode_all([write(frame.content, "SIMPLE").encode()])
     assert all(isinstance(event, Event) for event in events)
     return [event for event in events if isinstance(event, Event)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.recording.conftest import corpus
@@ -60,6 +60,7 @@ def _events(numbers: Numbers) -> st.SearchStrategy[Event]:
 
 
 @pytest.mark.parametrize("numbers", KINDS)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_whatever_an_event_holds_it_reads_back(numbers: Numbers, data: st.DataObject) -> None:
     events = data.draw(st.lists(_events(numbers), max_size=5))
@@ -95,7 +96,9 @@ def test_a_line_has_the_names_of_the_default_format_and_no_absent_field() -> Non
     assert '"orderbook_units":[{"ask_price":' in text
 
 
-@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"\0\0", b'{"type":"nothing"}', b'{"status":"UP"}'])
+@pytest.mark.parametrize(
+    "line", [b"", b"{}", b"[]", b"\0\0", b'{"type":"nothing"}', b'{"status":"UP"}']
+)
 def test_a_line_that_is_no_event(line: bytes) -> None:
     with pytest.raises(RecordingError):
         LineReader("float").read(line)

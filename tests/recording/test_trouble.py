@@ -317,7 +317,15 @@ def test_a_disk_that_hangs_makes_the_callback_wait_and_close_return(tmp_path: Pa
         recorder.flush(0.2)
     for event in trades(10, 2):
         recorder(event)
-    waiting = threading.Thread(target=recorder, args=trades(1, 12))
+    refused: list[RecordingError] = []
+
+    def one_more() -> None:
+        try:
+            recorder(trades(1, 12)[0])
+        except RecordingError as error:
+            refused.append(error)
+
+    waiting = threading.Thread(target=one_more)
     waiting.start()
     waiting.join(0.3)
     assert waiting.is_alive()
@@ -325,6 +333,7 @@ def test_a_disk_that_hangs_makes_the_callback_wait_and_close_return(tmp_path: Pa
     assert not recorder.close(0.2)
     waiting.join(5)
     assert not waiting.is_alive()
+    assert "it is closed" in str(refused[0])
     # The pipe is read: what hung goes on, and fails, because a pipe is no file.
     with pipe.open("rb") as reader:
         reader.read()

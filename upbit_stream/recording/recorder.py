@@ -398,6 +398,7 @@ class Recorder:
         self._wake = self._room = self._round = threading.Condition(self._lock)
         self._pending.clear()
         self._closing = True
+        self._worker = Worker(self._worker.name, self._run)  # never started: has ended
         self._writer.forget()
         self._file_lock.forget()
 

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,7 +222,8 @@ class Writer:
             journal.unlink()
             sync_directory(part.parent)
         except Exception as error:  # pyarrow's are of many kinds
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             _log.error("%s stays as it is, no Parquet file could be made of it: %s", journal, error)
 
 
