@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ACCESS_KEY, SECRET_KEY, eventually, our_threads
@@ -23,6 +24,7 @@ from upbit_stream import (
     Recorder,
     RecordingError,
     StreamConfig,
+    Ticker,
     Trade,
     UpbitStream,
     read_recording,
@@ -180,6 +182,36 @@ def test_rotation_by_time(path: Path) -> None:
         eventually(is_rotated)
     assert recorder.stats.recorded == next(many).sequential_id - 1
     assert ids(read_recording(path)) == list(range(1, recorder.stats.recorded + 1))
+
+
+def test_a_parquet_file_grows_with_its_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By row groups; a type that comes later, for which it has no columns, begins another."""
+    monkeypatch.setattr("upbit_stream.recording.parquet._GROUP", 5000)
+    path = tmp_path / "events.parquet"
+    unfinished = tmp_path / "events.parquet.unfinished"
+    ticker = Ticker(
+        type="ticker",
+        code="KRW-BTC",
+        trade_price=1.5,
+        delisting_date={"year": 2026, "month": 12, "day": 1},
+        received_at=1,
+    )
+    with Recorder(path, flush_interval=60) as recorder:
+        for event in trades(100):
+            recorder(event)
+            recorder.flush()
+        size = unfinished.stat().st_size
+        assert size > 1000
+        assert ids(read_recording(path)) == list(range(1, 101))
+        recorder(ticker)
+        recorder.flush()
+        assert (recorder.stats.files, path.exists()) == (2, True)
+        recorder(trades(1, 101)[0])
+    assert pq.read_metadata(path).num_row_groups > 2
+    assert pq.read_table(path).column("sequential_id").to_pylist() == list(range(1, 101))
+    assert list(read_recording(path)) == [*trades(100), ticker, *trades(1, 101)]
 
 
 def test_gaps_and_drops_are_in_the_manifest(path: Path) -> None:

@@ -13,8 +13,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from upbit_stream.errors import RecordingError
-
 __all__ = ["Names", "RecordingFormat", "choose_format", "format_of"]
 
 #: Lines of JSON; the same in compressed frames; Parquet.
@@ -99,14 +97,9 @@ class Names:
     def parts(self) -> list[int]:
         """The numbers of the parts that there are, the oldest first.
 
-        Raises :class:`RecordingError` when the directory cannot be read.
+        Raises ``OSError`` when the directory cannot be read.
         """
-        try:
-            names = {entry.name for entry in self.path.parent.iterdir()}
-        except OSError as error:
-            raise RecordingError(
-                f"cannot look into {self.path.parent}: {error.strerror or error}"
-            ) from error
+        names = {entry.name for entry in self.path.parent.iterdir()}
         first = {self.part(1).name, self.journal(1).name} & names
         matches = filter(None, map(self._numbered.fullmatch, names))
         return sorted({int(match[1]) for match in matches} | ({1} if first else set()))

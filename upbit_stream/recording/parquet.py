@@ -9,7 +9,7 @@ the ``Any`` in here, which does not leave it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -29,27 +29,70 @@ except ModuleNotFoundError as error:
         'recordings in Parquet need the pyarrow package: pip install "upbit-stream[recording]"'
     ) from error
 
-__all__ = ["count_rows", "heads", "rows", "write_parquet"]
+__all__ = ["ParquetFile", "count_rows", "heads", "rows"]
 
 # Bytes of lines that become a row group: what is held in memory at a time.
 _GROUP = 16 << 20
 _ROWS = 10_000
 
 
-def write_parquet(
-    lines: Iterable[bytes], path: Path, types: Iterable[str], numbers: Numbers | None
-) -> None:
-    """Write chunks of whole lines as one complete file. ``types`` are those that occur."""
-    schema = _schema(types, numbers)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for group in _groups(lines):
-            table = pj.read_json(
-                pa.BufferReader(group),
-                # One block: a line must not straddle two.
-                pj.ReadOptions(use_threads=False, block_size=len(group)),
-                pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
-            )
-            writer.write_table(table)
+class ParquetFile:
+    """A file that grows by row groups and is complete, and readable, when it is finished.
+
+    Its columns are those of the types that came before the first group was written. What fails
+    raises whatever pyarrow raises, and then the file is of no use.
+    """
+
+    def __init__(self, path: Path, numbers: Callable[[], Numbers | None]) -> None:
+        self._path = path
+        self._numbers = numbers
+        self._writer: Any = None
+        self._schema: Any = None
+        self._types: set[str] = set()
+        self._group: list[bytes] = []
+        self._size = 0
+
+    def takes(self, types: Iterable[str]) -> bool:
+        """Whether there are columns for these types, or can be."""
+        return self._writer is None or self._types.issuperset(map(_base, types))
+
+    def add(self, lines: bytes, types: Iterable[str]) -> None:
+        """Whole lines, of types that it :meth:`takes`."""
+        if self._writer is None:
+            self._types.update(map(_base, types))
+        self._group.append(lines)
+        self._size += len(lines)
+        if self._size >= _GROUP:
+            self._write_group()
+
+    def finish(self) -> int:
+        """Complete the file; the number of its rows."""
+        if self._size:
+            self._write_group()
+        self._writer.close()
+        return int(pq.read_metadata(self._path).num_rows)
+
+    def abandon(self) -> None:
+        """Let go of it without another byte, also in the child of a fork, where the file is the
+        parent's. What is left is to be removed.
+        """
+        if self._writer is not None:
+            # Its finalizer would complete the file.
+            self._writer.is_open = False
+
+    def _write_group(self) -> None:
+        if self._writer is None:
+            self._schema = _schema(self._types, self._numbers())
+            self._writer = pq.ParquetWriter(self._path, self._schema, compression="zstd")
+        group = b"".join(self._group)
+        self._group, self._size = [], 0
+        table = pj.read_json(
+            pa.BufferReader(group),
+            # One block: a line must not straddle two.
+            pj.ReadOptions(use_threads=False, block_size=len(group)),
+            pj.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="ignore"),
+        )
+        self._writer.write_table(table)
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -73,20 +116,12 @@ def count_rows(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def _groups(lines: Iterable[bytes]) -> Iterator[bytes]:
-    group, size = list[bytes](), 0
-    for chunk in lines:
-        group.append(chunk)
-        size += len(chunk)
-        if size >= _GROUP:
-            yield b"".join(group)
-            group, size = [], 0
-    if size:
-        yield b"".join(group)
+def _base(type_: str) -> str:
+    return type_.partition(".")[0]
 
 
 def _schema(types: Iterable[str], numbers: Numbers | None) -> Any:
-    present = {type_.partition(".")[0] for type_ in types}
+    present = set(types)
     fields: dict[str, Any] = {}
     for name, cls in EVENT_CLASSES.items():
         if name in present:

@@ -105,6 +105,7 @@ class Recorder:
         self._names = Names(path)
         self._interval = flush_interval
         self._limit = buffer_size
+        self._batch = min(_BATCH, max(1, buffer_size // 2))
         try:
             self._file_lock = Lock(self._names.lock, self._names.path)
             try:
@@ -157,7 +158,7 @@ class Recorder:
             if numbers is not None and numbers != self._numbers:
                 self._settle(numbers)
             self._pending.append(event)
-            if len(self._pending) == _BATCH:
+            if len(self._pending) == self._batch:
                 self._wake.notify()
 
     def on_gap(self, gap: Any) -> None:
@@ -306,6 +307,8 @@ class Recorder:
             self._writer.close()
         except OSError as error:
             self._fail(error)
+        with self._lock:
+            self._tell_size()
 
     def _round_of_work(self) -> bool:
         """Take what has come, and write if it is time; whether it was the last round."""
@@ -350,7 +353,7 @@ class Recorder:
         return (
             self._closing
             or self._asked > self._done
-            or (len(self._pending) >= _BATCH and self._failure is None)
+            or (len(self._pending) >= self._batch and self._failure is None)
         )
 
     def _write(self) -> None:

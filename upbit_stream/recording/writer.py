@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from upbit_stream.errors import RecordingError
 from upbit_stream.events import Event
@@ -19,6 +19,9 @@ from upbit_stream.recording.names import Names, RecordingFormat
 from upbit_stream.recording.part import AppendedFile, sync_directory
 from upbit_stream.recording.reading import chunks_of
 from upbit_stream.recording.recovery import recover
+
+if TYPE_CHECKING:
+    from upbit_stream.recording.parquet import ParquetFile
 
 __all__ = ["Rotation", "Writer"]
 
@@ -65,13 +68,14 @@ class Writer:
         self._saved_at = 0.0
         self._news = True
         self._file: AppendedFile | None = None
+        self._growing: ParquetFile | None = None
         self._entry = PartEntry(name="")
         self._begun = 0.0
         # What a crash has left of Parquet files that were not made yet.
         parts = names.parts()
         for number in parts:
             if names.journal(number).exists():
-                self._make_parquet(number)
+                self._make_parquet(number, None)
         self._number = parts[-1] if parts else 1
         if format_ == "parquet" and parts:
             self._number += 1
@@ -132,15 +136,17 @@ class Writer:
             self._save()
         if not self._events:
             return
+        types = {event.type for event in self._events}
+        if self._growing is not None and not self._growing.takes(types):
+            self._next_part()
         file = self._file or self._open()
         file.append(self._pack(b"".join(self._lines)))
         self._entry.bytes = file.size
         self.manifest.count(self._entry, self._events)
+        self._grow(self._lines, types)
         self._lines, self._events, self.waiting = [], [], 0
         if self._is_full():
-            self._end_part()
-            self._number += 1
-            self._save()
+            self._next_part()
         elif time.monotonic() - self._saved_at >= _SAVE_EVERY:
             self._save()
 
@@ -152,6 +158,8 @@ class Writer:
 
     def forget(self) -> None:
         """In the child of a fork: the files are the parent's."""
+        if self._growing is not None:
+            self._growing.abandon()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -183,6 +191,9 @@ class Writer:
             self.manifest.files.append(entry)
         entry.bytes = file.size
         self._file, self._entry, self._begun = file, entry, time.monotonic()
+        if parquet:
+            unfinished = self._names.unfinished(self._number)
+            self._growing = self._parquet.ParquetFile(unfinished, lambda: self.numbers)
         return file
 
     def _is_full(self) -> bool:
@@ -191,40 +202,61 @@ class Writer:
             seconds is not None and time.monotonic() - self._begun >= seconds
         )
 
+    def _next_part(self) -> None:
+        self._end_part()
+        self._number += 1
+        self._save()
+
     def _end_part(self) -> None:
         if self._file is None:
             return
         file, self._file = self._file, None
         file.close()
         if self._format == "parquet":
-            self._make_parquet(self._number)
+            growing, self._growing = self._growing, None
+            self._make_parquet(self._number, growing)
 
-    def _make_parquet(self, number: int) -> None:
+    # Parquet files grow beside their journals, so that ending one is a matter of a moment; if
+    # that does not work, one is made of the journal.
+
+    def _grow(self, lines: Sequence[bytes], types: set[str]) -> None:
+        if self._growing is None:
+            return
+        try:
+            self._growing.add(b"".join(lines), types)
+        except Exception as error:  # pyarrow's are of many kinds
+            _log.warning("the Parquet file of %s is made later: %s", self._entry.name, error)
+            self._growing.abandon()
+            self._growing = None
+
+    def _make_parquet(self, number: int, growing: ParquetFile | None) -> None:
         """From a journal to a Parquet file; when that fails, the journal stays and is told."""
-        names, parquet = self._names, self._parquet
-        journal, part, unfinished = (
-            names.journal(number),
-            names.part(number),
-            names.unfinished(number),
-        )
+        names = self._names
+        journal, part = names.journal(number), names.part(number)
         entry = next(one for one in self.manifest.files if one.name == journal.name)
         try:
             if entry.events:
-                lines = (b"\n".join([*chunk.lines, b""]) for chunk in chunks_of(journal))
-                parquet.write_parquet(lines, unfinished, self.manifest.counts, self.numbers)
-                if parquet.count_rows(unfinished) != entry.events:
-                    raise RecordingError(f"{unfinished} has not all of its events")
-                _sync(unfinished)
-                unfinished.replace(part)
+                self._complete(number, growing, entry.events)
                 entry.name, entry.bytes = part.name, part.stat().st_size
             else:
                 self.manifest.files.remove(entry)
             journal.unlink()
             sync_directory(part.parent)
-        except Exception as error:  # pyarrow's are of many kinds
+        except Exception as error:
             with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
+                names.unfinished(number).unlink(missing_ok=True)
             _log.error("%s stays as it is, no Parquet file could be made of it: %s", journal, error)
+
+    def _complete(self, number: int, growing: ParquetFile | None, events: int) -> None:
+        unfinished = self._names.unfinished(number)
+        if growing is None:
+            growing = self._parquet.ParquetFile(unfinished, lambda: self.numbers)
+            for chunk in chunks_of(self._names.journal(number)):
+                growing.add(b"\n".join([*chunk.lines, b""]), self.manifest.counts)
+        if (rows := growing.finish()) != events:
+            raise RecordingError(f"{unfinished} has {rows} of {events} events")
+        _sync(unfinished)
+        unfinished.replace(self._names.part(number))
 
 
 def _end_line(file: AppendedFile) -> None:
