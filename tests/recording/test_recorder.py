@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,10 +107,13 @@ def test_from_many_threads_nothing_is_lost(path: Path) -> None:
                 recorder(event)
 
         threads = [threading.Thread(target=record, args=(part,)) for part in parts]
+        begun = time.monotonic()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        # Who waits for room is told of it.
+        assert time.monotonic() - begun < 10
     read = ids(read_recording(path))
     assert sorted(read) == list(range(1, 8001))
     for number in range(4):  # each thread's in its order

@@ -13,9 +13,12 @@ from tests.cli.conftest import Start
 from tests.cli.conftest import start as start  # the fixture
 from tests.cli.test_simulate import ended_quietly, shown
 from tests.conftest import eventually
-from tests.recording.conftest import NAMES
+from tests.recording.conftest import NAMES, corpus
 from upbit_stream import Event, Recorder, StreamConfig, UpbitStream, read_recording
+from upbit_stream.protocol.decoding import Decoder
+from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.simulator import Simulator
+from upbit_stream.simulator.replay import Replay
 
 CODES = ["KRW-BTC", "KRW-ETH"]
 
@@ -60,6 +63,42 @@ def test_what_a_client_receives_equals_the_recording(
     assert by_stream(seen) == by_stream(recorded)
     # When they came is told anew.
     assert all(event.received_at >= begun for event in seen)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_the_wire_is_only_what_the_exchange_sends(tmp_path: Path, name: str) -> None:
+    """Also of a Parquet file that is not made yet, whose journal has decimals as texts."""
+    trade = next(event for event in corpus("decimal") if event.type == "trade")
+    with Recorder(tmp_path / name) as recorder:
+        recorder(trade)
+        recorder.flush()
+        (before,) = Replay(tmp_path / name, None).select([("trade", trade.code)])
+    (after,) = Replay(tmp_path / name, None).select([("trade", trade.code)])
+    for recorded in (before, after):
+        for wire_format in WireFormat:
+            frame = recorded.written(wire_format)
+            assert b"received_at" not in frame
+            payload = frame[frame.index(b"{") :].removesuffix(b"]")
+            decoded = Decoder(WireFormat(wire_format), "decimal").decode_all(
+                [b"[" + payload + b"]" if wire_format.is_list else payload]
+            )
+            assert decoded == [trade]
+            number = str(trade.to_dict()["trade_price"]).encode()
+            assert b'":' + number + b"," in payload
+
+
+def test_moments_keep_the_order_of_the_recording() -> None:
+    def line(number: int, milliseconds: int) -> dict[str, object]:
+        return {"type": "trade", "code": "KRW-BTC", "sequential_id": number,
+                "received_at": milliseconds * 1_000_000}  # fmt: skip
+
+    times = (1000, 1200, 1100, 1200, 1400, 1400)
+    replay = Replay([line(number, one) for number, one in enumerate(times)], 2.0)
+    moments = replay.schedule([("trade", "KRW-BTC")])
+    assert [moment.delay for moment in moments] == pytest.approx([0.0, 0.1, 0.2])
+    order = [one.fields["sequential_id"] for moment in moments for one in moment.recorded]
+    assert order == ["0", "1", "2", "3", "4", "5"]
+    assert replay.schedule([("ticker", "KRW-BTC")]) == []
 
 
 def test_at_a_speed_it_takes_its_time_and_keeps_its_order(tmp_path: Path) -> None:
