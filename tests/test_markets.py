@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from upbit_stream.markets import MarketList, MarketListUnavailable
+from upbit_stream.recovery.rest import RestClient
 from upbit_stream.simulator import Simulator
 
 
@@ -39,7 +40,7 @@ def drip(client: socket.socket) -> None:
 def test_a_server_that_drips_does_not_hold_up_for_ever() -> None:
     started = time.monotonic()
     with pytest.raises(MarketListUnavailable, match="too long"):
-        MarketList(answer(drip)).codes()
+        MarketList(RestClient(answer(drip))).codes()
     assert time.monotonic() - started < 20
 
 
@@ -47,18 +48,18 @@ def test_a_server_that_drips_does_not_hold_up_for_ever() -> None:
 def test_what_is_no_list(body: bytes) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with pytest.raises(MarketListUnavailable, match="not answered with a list"):
-        MarketList(answer(lambda client: client.sendall(head + body))).codes()
+        MarketList(RestClient(answer(lambda client: client.sendall(head + body)))).codes()
 
 
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(MarketListUnavailable):
-        MarketList(f"http://127.0.0.1:{port}/v1").codes()
+        MarketList(RestClient(f"http://127.0.0.1:{port}/v1")).codes()
 
 
 def test_the_list_is_asked_for_once_in_a_while(sim: Simulator) -> None:
-    markets = MarketList(sim.rest_url)
+    markets = MarketList(RestClient(sim.rest_url))
     assert markets.codes() == set(sim.codes)
     assert markets.nearest("KRW-BTC") == "KRW-BTC"
     assert len(sim.rest_calls) == 1

@@ -20,6 +20,7 @@ from upbit_stream.delivery.channel import SubscriptionStats
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.errors import (
     AuthenticationError,
+    BackfillError,
     CallbackError,
     ConnectionFailedError,
     DecodingError,
@@ -62,6 +63,7 @@ from upbit_stream.indicators import (
 )
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.wire_format import WireFormat
+from upbit_stream.recovery.gaps import Gap
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
@@ -77,6 +79,7 @@ __all__ = [
     "Announcement",
     "Asset",
     "AuthenticationError",
+    "BackfillError",
     "BollingerBands",
     "CallbackError",
     "Candle",
@@ -91,6 +94,7 @@ __all__ = [
     "ErrorStrategy",
     "Event",
     "EventParams",
+    "Gap",
     "HealthThresholds",
     "HealthWarning",
     "Indicator",

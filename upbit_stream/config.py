@@ -145,6 +145,15 @@ class StreamConfig:
     #: the process. 0, but 30 in a notebook and under this package's pytest plugin.
     linger: float = field(default_factory=lambda: _default_linger())
     reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
+    #: Whether trades and candles that a lost connection missed are fetched over REST, and delivered
+    #: before the live ones.
+    backfill: bool = True
+    #: Seconds, from a code's first event after a loss, for which its live events wait for the
+    #: missed ones. (REST answers ten requests a second, of 500 trades each.)
+    backfill_deadline: float = 120.0
+    #: Lines with the same list, 1 or 2. With two, the first copy of every event counts, and the
+    #: loss of one is no gap. (For public streams: an account may be refused a second connection.)
+    redundancy: Literal[1, 2] = 1
     #: Events that a subscription's queue holds (and its dispatch thread up to 512 more); what
     #: happens beyond is the policy's matter.
     queue_size: int = 100_000
@@ -174,6 +183,11 @@ class StreamConfig:
         _require_number("stale_after", self.stale_after, above=0)
         _require_number("health_interval", self.health_interval, above=0)
         _require_number("linger", self.linger, at_least=0)
+        if not isinstance(self.backfill, bool):
+            raise TypeError(f"backfill={self.backfill!r}: True or False")
+        if isinstance(self.redundancy, bool) or self.redundancy not in (1, 2):
+            raise ValueError(f"redundancy={self.redundancy!r}: 1 or 2 lines")
+        _require_number("backfill_deadline", self.backfill_deadline, above=0)
         if not isinstance(self.health, HealthThresholds):
             raise TypeError(f"health={self.health!r}: HealthThresholds are needed")
         if not isinstance(self.reconnect, ReconnectPolicy):

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 from upbit_stream.config import OverflowPolicy, StreamConfig
-from upbit_stream.connection.connection import Connection
 from upbit_stream.connection.inquiries import Inquiry
-from upbit_stream.connection.pool import ConnectionPool, Lease
+from upbit_stream.connection.observer import Link
+from upbit_stream.connection.pool import AnyConnection, ConnectionPool, Lease
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
@@ -32,6 +32,8 @@ from upbit_stream.monitoring.watchdog import watchdog
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
+from upbit_stream.recovery.gaps import Gap
+from upbit_stream.recovery.rest import RestClient
 from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
@@ -58,10 +60,11 @@ class Engine:
     ) -> None:
         self.notices = NoticeBoard()
         self._region = region
-        self._config = config
+        self.config = config
         self._credentials = credentials
         url, rest_url = config.resolve(region)
-        self._markets = MarketList(rest_url, config.ssl_context)
+        self.rest = RestClient(rest_url, config.ssl_context)
+        self._markets = MarketList(self.rest)
         # Guards everything below it. Notified whenever a connection's state changes, and at the
         # end. Never held while a callback or I/O runs.
         self._lock = threading.Lock()
@@ -69,7 +72,7 @@ class Engine:
         self._channels: dict[Channel[Any], Lease | None] = {}
         # Channels that were closed, whose dispatch threads may still deliver what was queued.
         self._leaving: tuple[Channel[Any], ...] = ()
-        self._leases = Leases(pool, url, config, credentials, self)
+        self._leases = Leases(pool, url, rest_url, config, credentials, self)
         # Endpoints that did not accept the keys: they are not asked again.
         self._unauthorized: dict[Endpoint, AuthenticationError] = {}
         # Threads that look up why codes are silent.
@@ -264,6 +267,7 @@ class Engine:
         else:
             left = max(0.0, deadline - time.monotonic())
             self._closed.wait(min(left, threading.TIMEOUT_MAX))
+        self.rest.cancel()
         ended = _join_all(self._leases.ending, deadline)
         workers = (*self._workers(), *self._lookups)
         ended = _join_all(workers, deadline) and ended
@@ -328,7 +332,7 @@ class Engine:
 
     # Looking in.
 
-    def inquire(self) -> list[tuple[Connection, Inquiry]]:
+    def inquire(self) -> list[tuple[AnyConnection, Inquiry]]:
         """Ask the exchange for the list of each connection; the answers come to the inquiries."""
         with self._lock:
             self._refuse_closed()
@@ -357,7 +361,7 @@ class Engine:
     @property
     def connections(self) -> tuple[ConnectionInfo, ...]:
         """The connections at this moment."""
-        return tuple(lease.info for lease in self._leases.held)
+        return tuple(info for lease in self._leases.held for info in lease.infos)
 
     @property
     def channels(self) -> tuple[Channel[Any], ...]:
@@ -377,8 +381,8 @@ class Engine:
 
     # What the connections tell.
 
-    def connection_changed(self, connection: Connection) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+    def connection_changed(self, connection: Link) -> None:
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             if isinstance(connection.error, AuthenticationError):
                 self._unauthorized[connection.endpoint] = connection.error
@@ -392,11 +396,19 @@ class Engine:
                 self._enter(state)
 
     def connection_error(self, error: UpbitStreamError) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         self.notices.post(NoticeKind.ERROR, error)
 
+    def connection_gap(self, gap: Gap) -> None:
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
+        with self._lock:
+            own = [one.demand for one in self._channels if one.demand.type == gap.type]
+        mine = gap.narrowed({code for demand in own for code in demand.codes})
+        if own and mine is not None:
+            self.notices.post(NoticeKind.GAP, mine)
+
     def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             if channel not in self._channels:
                 return  # another stream's
@@ -405,7 +417,7 @@ class Engine:
         self.notices.post(NoticeKind.ERROR, error)
 
     def codes_silent(self, channel: Channel[Any], codes: tuple[str, ...]) -> None:
-        """See :class:`~upbit_stream.connection.connection.ConnectionObserver`."""
+        """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             if channel not in self._channels:
                 return  # another stream's
@@ -430,7 +442,7 @@ class Engine:
         return self._abandoned
 
     @property
-    def leased(self) -> tuple[Connection, ...]:
+    def leased(self) -> tuple[AnyConnection, ...]:
         """The connections at this moment."""
         return tuple(lease.connection for lease in self._leases.held)
 
@@ -452,6 +464,7 @@ class Engine:
             channel.disown(_forked())
         self._lookups, self._leaving, self._channels = (), (), {}
         self.notices.disown()
+        self.rest.disown()
 
     def _enter(self, state: ConnectionState) -> None:
         """Be in ``state``. The lock is held: so handlers are told the states in their order."""
@@ -461,7 +474,7 @@ class Engine:
             self._changed.notify_all()
 
 
-def _join_all(those: Iterable[Connection] | Iterable[Worker], deadline: float) -> bool:
+def _join_all(those: Iterable[AnyConnection] | Iterable[Worker], deadline: float) -> bool:
     """Join each of them, also after one that did not end in time; whether all of them ended."""
     ended = True
     for one in those:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationError",
+    "BackfillError",
     "CallbackError",
     "ConnectionFailedError",
     "DecodingError",
@@ -66,6 +67,17 @@ class InvalidCodeError(SubscriptionError, ValueError):
         super().__init__(message)
         self.code = code
         self.suggestion = suggestion
+
+
+class BackfillError(UpbitStreamError):
+    """Trades of the past could not be had over REST, or not all of them.
+
+    Raised by ``Subscription.replay()``; ``trades`` are those that could, oldest first.
+    """
+
+    def __init__(self, message: str, *, trades: list[Any]) -> None:
+        super().__init__(message)
+        self.trades = trades
 
 
 class SilentCodesWarning(UpbitStreamError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from upbit_stream.config import OverflowPolicy, StreamConfig
-from upbit_stream.connection.connection import Connection, ConnectionObserver
-from upbit_stream.connection.pool import ConnectionPool, Lease, Terms
+from upbit_stream.connection.observer import ConnectionObserver
+from upbit_stream.connection.pool import AnyConnection, ConnectionPool, Lease, Terms
 from upbit_stream.connection.states import ConnectionState, overall_state
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.endpoints import Endpoint, endpoint_url
@@ -20,12 +20,14 @@ class Leases:
         self,
         pool: ConnectionPool,
         url: str,
+        rest_url: str,
         config: StreamConfig,
         credentials: Credentials,
         user: ConnectionObserver,
     ) -> None:
         self._pool = pool
         self._url = url
+        self._rest_url = rest_url
         self._config = config
         self._credentials = credentials
         self._user = user
@@ -41,7 +43,7 @@ class Leases:
         return self._held
 
     @property
-    def ending(self) -> tuple[Connection, ...]:
+    def ending(self) -> tuple[AnyConnection, ...]:
         """The connections that were ended by being given back, as long as they may be alive."""
         return tuple(lease.connection for lease in self._ending)
 
@@ -63,7 +65,7 @@ class Leases:
 
     def _take(self, endpoint: Endpoint, *, alone: bool = False) -> Lease:
         url = endpoint_url(self._url, endpoint)
-        terms = Terms.of(endpoint, url, self._credentials, self._config)
+        terms = Terms.of(endpoint, url, self._rest_url, self._credentials, self._config)
         lease = self._pool.lease(terms, self._config, self._user, alone=alone)
         for failed in [one for one in self._held if not one.connection.serving]:
             self.give_back(failed)

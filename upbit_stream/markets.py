@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 import time
+
+from upbit_stream.recovery.rest import RestClient, RestFailed
 
 __all__ = ["MarketList", "MarketListUnavailable"]
 
 # Seconds for the whole request; closing a stream may have to wait for it.
 _TIMEOUT = 2.0
-_CHUNK = 1 << 16
 # Seconds for which a list counts as new. Markets are added every few days.
 _FRESH = 600.0
 
@@ -26,9 +26,8 @@ class MarketListUnavailable(Exception):
 class MarketList:
     """The codes that are traded, fetched when they are needed. Any thread may ask."""
 
-    def __init__(self, rest_url: str, ssl_context: ssl.SSLContext | None = None) -> None:
-        self._url = f"{rest_url}/market/all"
-        self._ssl_context = ssl_context
+    def __init__(self, rest: RestClient) -> None:
+        self._rest = rest
         # Guards the two below it. Not held while fetching.
         self._lock = threading.Lock()
         self._codes: frozenset[str] = frozenset()
@@ -49,33 +48,19 @@ class MarketList:
         return codes
 
     def _fetch(self) -> frozenset[str]:
-        import urllib3  # only here: few need the market list, and it takes time to import
-
-        deadline = time.monotonic() + _TIMEOUT
-        with urllib3.PoolManager(ssl_context=self._ssl_context) as pool:
-            try:
-                response = pool.request(
-                    "GET",
-                    self._url,
-                    fields={"is_details": "false"},
-                    timeout=urllib3.Timeout(total=_TIMEOUT),
-                    retries=False,
-                    preload_content=False,
-                )
-                body = b""
-                # The timeout is for each read: a server that drips must not take for ever.
-                while chunk := response.read1(_CHUNK):
-                    body += chunk
-                    if time.monotonic() > deadline:
-                        raise MarketListUnavailable(f"{self._url} takes too long")
-            except urllib3.exceptions.HTTPError as error:
-                raise MarketListUnavailable(f"{self._url}: {error}") from error
-        if response.status != 200:
-            raise MarketListUnavailable(f"{self._url} was answered with HTTP {response.status}")
+        try:
+            body = self._rest.get(
+                "/market/all",
+                {"is_details": "false"},
+                group="market",
+                deadline=time.monotonic() + _TIMEOUT,
+            )
+        except RestFailed as failure:
+            raise MarketListUnavailable(str(failure)) from failure
         try:
             return frozenset(str(row["market"]) for row in json.loads(body))
         except (ValueError, TypeError, KeyError) as error:
-            raise MarketListUnavailable(f"{self._url} was not answered with a list") from error
+            raise MarketListUnavailable("/market/all was not answered with a list") from error
 
     def nearest(self, code: str) -> str | None:
         """The traded code that is most like ``code``: itself if it is traded; None for none.

@@ -18,6 +18,7 @@ from upbit_stream.errors import UpbitStreamError
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.auth import find_credentials
 from upbit_stream.protocol.endpoints import find_region
+from upbit_stream.recovery.gaps import Gap
 from upbit_stream.subscribing import Subscribing
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
@@ -220,6 +221,14 @@ class UpbitStream(Subscribing):
         decorator.
         """
         self._engine.notices.register(NoticeKind.DROP, handler)
+        return handler
+
+    def on_gap(self, handler: Callable[[Gap], R]) -> Callable[[Gap], R]:
+        """Call ``handler`` with a :class:`Gap` for what a lost connection missed: once for what was
+        fetched afterwards and delivered (``recovered``), and once for what could not be. An outage
+        that missed nothing tells nothing. Also a decorator.
+        """
+        self._engine.notices.register(NoticeKind.GAP, handler)
         return handler
 
     def on_health(

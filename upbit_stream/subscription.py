@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from upbit_stream.config import require_seconds
 from upbit_stream.delivery.channel import Channel, SubscriptionStats
+from upbit_stream.delivery.drops import Drop
 from upbit_stream.engine import Engine
 from upbit_stream.errors import StreamClosedError, UpbitStreamError
-from upbit_stream.events import Event
+from upbit_stream.events import Event, Trade
 from upbit_stream.protocol.codes import check_codes
+from upbit_stream.recovery.gaps import Gap
+from upbit_stream.replaying import fetch_trades
 
 __all__ = ["Subscription"]
 
@@ -136,6 +140,20 @@ class Subscription(Generic[E]):
         """
         checked = check_codes(codes)
         self._engine.change(self._channel, lambda demand: demand.removing(checked))
+
+    def replay(self, told: Gap | Drop, timeout: float = 30.0) -> list[Trade]:
+        """The trades of a :class:`~upbit_stream.Gap` (that was not repaired) or a
+        :class:`~upbit_stream.Drop`, fetched over REST, in the order of their times and ids: all
+        that were made in its ranges, those that were delivered among them, too. Of this
+        subscription's codes only. They are returned, not given to the callbacks.
+
+        Takes ``timeout`` seconds at most; REST reaches seven days back and answers ten requests a
+        second, of 500 trades each. Raises :class:`~upbit_stream.errors.BackfillError` when not all
+        could be had, :class:`~upbit_stream.errors.SubscriptionError` for what is not about trades,
+        and :class:`~upbit_stream.errors.StreamClosedError`.
+        """
+        require_seconds("timeout", timeout)
+        return fetch_trades(self._engine, told, self.codes, timeout)
 
     @property
     def missing(self) -> tuple[str, ...]:

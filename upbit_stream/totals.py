@@ -27,6 +27,11 @@ class StreamStats(msgspec.Struct, frozen=True):
     undecodable: int
     #: Messages of types that this version does not know.
     unknown: int
+    #: Trades that came again and were dropped, and such that came after younger ones.
+    duplicates: int
+    late: int
+    #: Trades and candles that were missed, and fetched over REST.
+    backfilled: int
     #: Events handed to subscriptions; one that two of them want counts twice.
     received: int
     delivered: int
@@ -48,6 +53,9 @@ class Totals(msgspec.Struct):
     bytes: int = 0
     undecodable: int = 0
     unknown: int = 0
+    duplicates: int = 0
+    late: int = 0
+    backfilled: int = 0
     received: int = 0
     delivered: int = 0
     dropped: int = 0
@@ -78,4 +86,7 @@ class Totals(msgspec.Struct):
         self.bytes += info.bytes
         self.undecodable += info.undecodable
         self.unknown += info.unknown
+        self.duplicates += info.duplicates
+        self.late += info.late
+        self.backfilled += info.backfilled
         self.reconnects += info.reconnects

@@ -106,7 +106,19 @@ def test_a_mute_socket_is_followed_by_what_the_new_one_held() -> None:
 def test_a_snapshot_that_says_nothing_new_is_left_out() -> None:
     delivered: list[Event] = []
     handover = Handover(delivered.extend, lambda type_, code: 1001)
-    handover.new([trade(4, "SNAPSHOT"), trade(9, "SNAPSHOT")])
+    old, new = (
+        Ticker(type="ticker", code="KRW-BTC", timestamp=at, stream_type="SNAPSHOT")
+        for at in (1001, 1002)
+    )
+    handover.new([old, new])
     assert handover.caught_up
     handover.release()
-    assert [one.sequential_id for one in delivered if isinstance(one, Trade)] == [9]
+    assert delivered == [new]
+
+
+def test_snapshots_of_trades_are_left_to_recovery() -> None:
+    delivered: list[Event] = []
+    handover = Handover(delivered.extend, lambda type_, code: 1001)
+    handover.new([trade(4, "SNAPSHOT"), trade(9, "SNAPSHOT")])
+    handover.release()
+    assert [one.sequential_id for one in delivered if isinstance(one, Trade)] == [4, 9]

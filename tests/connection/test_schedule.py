@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from upbit_stream.connection.keepalive import KeepAlive
-from upbit_stream.connection.limiter import RateLimiter
 from upbit_stream.connection.schedule import RequestSchedule
+from upbit_stream.limiter import RateLimiter
 from upbit_stream.protocol.demands import MarketDemand, union
 from upbit_stream.protocol.limits import RateLimit
 from upbit_stream.protocol.requests import TypeRequest

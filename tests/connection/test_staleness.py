@@ -9,10 +9,18 @@ import pytest
 from upbit_stream.connection.clocks import Clocks
 from upbit_stream.connection.router import Router
 from upbit_stream.connection.staleness import Doubt, Staleness, Witness, slowed_down
+from upbit_stream.recovery.recovery import Recovery, RecoverySettings
+
+
+def no_recovery() -> Recovery:
+    settings = RecoverySettings(
+        backfill=False, deadline=1.0, at_most=1, numbers="float", rest_url="http://127.0.0.1:9/v1"
+    )
+    return Recovery("nothing", settings, tell=lambda gap: None, when_done=lambda: None)
 
 
 def witness(*, realtime: bool = False, snapshots: bool = False, missed: bool = False) -> Witness:
-    one = Witness(Router(lambda: None), ())
+    one = Witness(Router(lambda: None, no_recovery()), ())
     one.realtime, one.snapshots, one.missed = realtime, snapshots, missed
     return one
 

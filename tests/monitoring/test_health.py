@@ -125,7 +125,7 @@ def test_a_slow_line_is_not_healthy(sim: Simulator) -> None:
 def test_a_short_ping_interval_is_kept(sim: Simulator) -> None:
     with UpbitStream(config=StreamConfig(url=sim.url, ping_interval=0.02)) as stream:
         assert stream.wait_connected(10)
-        (connection,) = stream._engine.leased
+        ((connection,),) = (one.lines for one in stream._engine.leased)
         began = time.monotonic()
         eventually(lambda: len(connection.traffic.latencies) >= 20)
         assert time.monotonic() - began < 10  # not one a second

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from tests.conftest import GatedCallback, eventually
-from upbit_stream import Drop, OverflowPolicy, StreamConfig, Subscription, Trade, UpbitStream
+from upbit_stream import (
+    BackfillError,
+    Drop,
+    Gap,
+    OverflowPolicy,
+    StreamClosedError,
+    StreamConfig,
+    Subscription,
+    SubscriptionError,
+    Trade,
+    UpbitStream,
+)
 from upbit_stream.simulator import Simulator
 
 
@@ -209,3 +220,46 @@ def test_a_stream_with_a_held_up_connection_closes_in_time(
         assert not stream.close(0.5)
         release.set()
         assert stream.close(5.0)
+
+
+def test_what_was_dropped_can_be_fetched_again(config: StreamConfig, sim: Simulator) -> None:
+    drops: list[Drop] = []
+    slow = GatedCallback()
+    with UpbitStream(config=config) as stream:
+        stream.on_drop(drops.append)
+        trades = stream.trade(["KRW-BTC", "KRW-ETH"], slow, snapshot=False, queue_size=10)
+        eventually(lambda: stream.stats.messages == 2)  # the snapshots
+        sim.burst(700, ["KRW-BTC", "KRW-ETH"])
+        eventually(lambda: trades.stats.received == 700)
+        eventually(lambda: sum(drop.count for drop in drops) == trades.stats.dropped > 0)
+        slow.release.set()
+        again = {trade.sequential_id: trade for drop in drops for trade in trades.replay(drop, 20)}
+        eventually(lambda: trades.stats.queued == 0)
+        seen = {trade.sequential_id for trade in slow.seen}
+        ledger = {*sim.ledger("KRW-BTC"), *sim.ledger("KRW-ETH")}
+        assert again.keys() | seen == ledger
+        for drop in drops:
+            fetched = trades.replay(drop, 20)
+            for code, (first, last) in drop.ranges.items():
+                times = [one.trade_timestamp for one in fetched if one.code == code]
+                assert (times[0], times[-1]) == (first, last)
+                assert times == sorted(times)
+                assert len(times) >= drop.by_code[code]
+        sim.fail_rest(404, 10)
+        with pytest.raises(BackfillError, match="HTTP 404"):
+            trades.replay(drops[0])
+        books = stream.orderbook("KRW-BTC")
+        with pytest.raises(SubscriptionError, match="only trades"):
+            books.replay(
+                Gap(
+                    type="orderbook",
+                    codes=("KRW-BTC",),
+                    recovered=False,
+                    by_code={},
+                    ranges={},
+                    from_timestamp=0,
+                    to_timestamp=0,
+                )
+            )
+    with pytest.raises(StreamClosedError):
+        trades.replay(drops[0])

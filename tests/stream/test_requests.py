@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -41,8 +42,13 @@ def test_a_hundred_calls_on_a_running_stream_make_at_most_two_requests() -> None
             assert sim.errors == []
 
 
-def test_one_union_request_covers_everything(config: StreamConfig, sim: Simulator) -> None:
-    with UpbitStream(config=config) as stream:
+@pytest.mark.parametrize("backfill", [True, False])
+def test_one_union_request_covers_everything(
+    config: StreamConfig, sim: Simulator, backfill: bool
+) -> None:
+    # With backfill snapshots are asked for, too: they tell whether something was missed.
+    only_realtime = {} if backfill else {"is_only_realtime": True}
+    with UpbitStream(config=dataclasses.replace(config, backfill=backfill)) as stream:
         stream.trade(["KRW-BTC", "KRW-ETH"])
         stream.trade(["KRW-ETH", "KRW-XRP"])
         stream.orderbook("KRW-BTC", depth=5)
@@ -59,7 +65,7 @@ def test_one_union_request_covers_everything(config: StreamConfig, sim: Simulato
             {"type": "orderbook", "codes": ["KRW-BTC.15"]},
             {"type": "orderbook", "codes": ["KRW-BTC"], "level": 10000},
             {"type": "ticker", "codes": ["KRW-BTC"], "is_only_snapshot": True},
-            {"type": "candle.3m", "codes": ["KRW-BTC"], "is_only_realtime": True},
+            {"type": "candle.3m", "codes": ["KRW-BTC"], **only_realtime},
         ]
 
 

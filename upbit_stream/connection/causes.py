@@ -25,6 +25,7 @@ __all__ = [
     "ConnectTimeout",
     "ErrorStrategy",
     "PongOverdue",
+    "Replaced",
     "ServerRefused",
     "Verdict",
     "judge",
@@ -64,6 +65,10 @@ class PongOverdue(Exception):
     """A ping stayed without its pong for longer than ``ping_timeout``: half-open."""
 
 
+class Replaced(Exception):
+    """Another line serves meanwhile, so this one is made anew for the stated reason."""
+
+
 class ServerRefused(Exception):
     """The server sent an error frame; it closes the connection right after."""
 
@@ -78,6 +83,7 @@ _CLOSED_IN_PASSING = frozenset({1000, 1001, 1005, 1006, 1012})
 
 # What needs no closer look, the special before the general.
 _BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str], ...] = (
+    ((Replaced,), _AT_ONCE, "{}"),
     ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})"),
     (
         (websocket.WebSocketAddressException, socket.gaierror),
@@ -103,6 +109,7 @@ _BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str], ...]
 EXPECTED = (
     ConnectionClosed,
     PongOverdue,
+    Replaced,
     ServerRefused,
     OSError,
     websocket.WebSocketException,

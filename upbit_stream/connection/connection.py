@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
+from typing import Any
 
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import (
     EXPECTED,
     ErrorStrategy,
+    Replaced,
     ServerRefused,
     judge,
 )
 from upbit_stream.connection.dialler import Dialler, Interrupted, when
+from upbit_stream.connection.lines import Line
+from upbit_stream.connection.observer import ConnectionObserver
 from upbit_stream.connection.renewal import Renewal
 from upbit_stream.connection.retry import delay_after_loss
 from upbit_stream.connection.router import AnyChannel, Router, Routing
@@ -39,7 +42,7 @@ from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 from upbit_stream.workers import Worker, numbered
 
-__all__ = ["Connection", "ConnectionObserver"]
+__all__ = ["Connection"]
 
 _log = logging.getLogger("upbit_stream")
 
@@ -62,22 +65,6 @@ _LOG_EVERY = 1.0
 _LOGGED_WITH_CAUSE = (ConnectionState.RECONNECTING, ConnectionState.ERROR)
 
 
-class ConnectionObserver(Protocol):
-    """Who is told. Called on the I/O thread; must return soon."""
-
-    def connection_changed(self, connection: Connection) -> None:
-        """``connection.state`` is another one now."""
-
-    def connection_error(self, error: UpbitStreamError) -> None:
-        """Something went wrong that does not end the connection."""
-
-    def channel_refused(self, channel: AnyChannel, error: UpbitStreamError) -> None:
-        """The exchange refuses what this channel wants: it is to end."""
-
-    def codes_silent(self, channel: AnyChannel, codes: tuple[str, ...]) -> None:
-        """Nothing has come of these codes."""
-
-
 class _GivenUp(Exception):
     """No attempt is to follow."""
 
@@ -92,8 +79,10 @@ class Connection:
     Any thread may call the public methods, but for those in which the session tells something
     (``on_…``): these, and all that is not public, belong to the I/O thread.
 
-    ``authorize`` makes the ``Authorization`` header of each handshake. ``may_end`` is asked, on the
-    I/O thread, when nobody may need the connection any more.
+    ``router`` sorts what comes; a :class:`~upbit_stream.connection.lines.Line` of it, and
+    ``wishes`` that are shared, make this one of two that carry the same. ``authorize`` makes the
+    ``Authorization`` header of each handshake. ``may_end`` is asked, on the I/O thread, when nobody
+    may need the connection any more.
     """
 
     def __init__(
@@ -103,16 +92,18 @@ class Connection:
         config: StreamConfig,
         observer: ConnectionObserver,
         *,
+        router: Router | Line,
+        wishes: Wishes | None = None,
         authorize: Callable[[], str] | None = None,
         may_end: Callable[[Connection], bool] = lambda connection: False,
     ) -> None:
         self.name = numbered(endpoint.value)
-        self.endpoint = endpoint
+        self.endpoint: Endpoint = endpoint
         self.url = url
         self._may_end = may_end
         self._log_name = f"{self.name} ({url})"
         #: What is to be carried. Any thread may change it.
-        self.wishes = Wishes(self._wake)
+        self.wishes = Wishes(self.wake) if wishes is None else wishes
         self._config = config
         self._observer = observer
         self._waker = Waker()
@@ -129,7 +120,7 @@ class Connection:
         self.traffic = Traffic()
         self._websocket: BulkWebSocket | None = None
         # The I/O thread's own.
-        self._router = Router(when_room=self._wake)
+        self._router = router
         self._trial = Trial()
         self._staleness = Staleness(config.stale_after)
         # What the exchange said of the list in which a culprit is searched for.
@@ -163,10 +154,18 @@ class Connection:
             bytes=self.traffic.bytes,
             undecodable=self.traffic.undecodable,
             unknown=self.traffic.unknown,
+            duplicates=self._router.counters.duplicates,
+            late=self._router.counters.late,
+            backfilled=self._router.counters.backfilled,
             connected_since=None
             if since is None
             else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
         )
+
+    @property
+    def lines(self) -> tuple[Connection, ...]:
+        """The physical connections: itself."""
+        return (self,)
 
     def start(self) -> None:
         """Start the I/O thread, which connects; once."""
@@ -192,12 +191,15 @@ class Connection:
     def join(self, deadline: float) -> bool:
         """Wait until all threads have ended; whether they did by ``deadline``."""
         ended = self.join_io(deadline)
-        return all(worker.join(deadline) for worker in self._dialler.threads) and ended
+        for worker in (*self._dialler.threads, *self._router.workers):
+            ended = worker.join(deadline) and ended
+        return ended
 
     @property
     def alive(self) -> bool:
         """Whether a thread of the connection runs."""
-        return self._worker.alive or any(worker.alive for worker in self._dialler.threads)
+        workers = (self._worker, *self._dialler.threads, *self._router.workers)
+        return any(worker.alive for worker in workers)
 
     @property
     def serving(self) -> bool:
@@ -208,6 +210,7 @@ class Connection:
         """In the child of a fork: let go of what belongs to the parent, without a word."""
         self.wishes.disown()
         self._waker.disown()
+        self._router.disown()
         if self._websocket is not None and (sock := self._websocket.sock) is not None:
             sock.close()  # not by the lock that goes with it
         self._state = ConnectionState.DISCONNECTED
@@ -217,7 +220,8 @@ class Connection:
         """Whether the caller is the I/O thread."""
         return self._worker.is_current
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have the I/O thread look around."""
         self._waker.wake()
 
     # The I/O thread.
@@ -248,12 +252,13 @@ class Connection:
 
     def _last_things(self) -> None:
         # Before anyone is told of the end, after which a channel takes nothing in.
-        self._router.hand_over_all()
+        self._router.finish()
         self._connected_at = None
         self._over = True
 
     def _free(self) -> None:
-        self.wishes.end()
+        if self._router.alone:
+            self.wishes.end()
         self._waker.close()
 
     def _stumble(self, error: BaseException) -> None:
@@ -263,7 +268,7 @@ class Connection:
         self._connected_at = None
         self.traffic.note_reconnect(f"the I/O thread stumbled: {type(error).__name__}: {error}")
         self._trial.interrupted(time.monotonic())
-        self._router.reset()
+        self._router.reset(lost=True)
         self._enter(ConnectionState.RECONNECTING)
         with suppress(Exception):  # it may be the logging that failed
             _log.error("%s: a bug; connecting again", self._log_name, exc_info=error)
@@ -312,6 +317,8 @@ class Connection:
         """Have a new socket take over from one that still works, or only smells; the session that
         serves from now on.
         """
+        if isinstance(self._router, Line):
+            raise Replaced(reason)  # the other line serves meanwhile
         trial = Trial()
         mute = self._staleness.silence > 0
         lag = (self.traffic.ping_latency or 0.0) / 1000
@@ -325,8 +332,9 @@ class Connection:
             timeout=self._config.connect_timeout,
             # From one that is mute nothing is to be expected.
             overlap=0.0 if mute else _OVERLAP + 2 * lag,
+            mute=mute,
         )
-        planned, self.wishes.renewal = self.wishes.renewal is not None, None
+        planned = self.wishes.renewal(self._connected_at or 0.0) is not None
         renewed = renewal.run()
         if renewed is None:
             self._staleness.silence = 0.0
@@ -365,7 +373,9 @@ class Connection:
         """Wait as the loss demands; how many delays of the outage that were. Raises
         :class:`_GivenUp` when there is no way back.
         """
-        if self.wishes.closing or self._unwanted():
+        if not self.wishes.closing and self._unwanted():
+            self.wishes.close()  # of another line, too
+        if self.wishes.closing:
             raise Interrupted
         verdict = judge(error)
         # A first loss is healed at once, however young the connection was.
@@ -386,7 +396,7 @@ class Connection:
             self._trial.interrupted(time.monotonic())
         self._dialler.heed(verdict)
         self.traffic.note_reconnect(verdict.cause)
-        self._router.reset()
+        self._router.reset(lost=True)
         _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, when(delay))
         self._enter(ConnectionState.RECONNECTING)
         self._dialler.sleep(delay)
@@ -416,7 +426,8 @@ class Connection:
         # The state first, for whoever is woken by the error; the log last, as its handlers are
         # other people's code.
         self._enter(ConnectionState.ERROR)
-        self.wishes.fail(self._error)
+        if self._router.alone:
+            self.wishes.fail(self._error)
         self._observer.connection_error(self._error)
         _log.error("%s: %s; this connection has ended for good", self._log_name, self._error)
 

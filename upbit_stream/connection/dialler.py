@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import ConnectTimeout, Verdict
-from upbit_stream.connection.limiter import connect_limiter
 from upbit_stream.connection.opening import Opening
 from upbit_stream.connection.retry import retrying
 from upbit_stream.connection.waker import Waker
+from upbit_stream.limiter import connect_limiter
 from upbit_stream.transport import BulkWebSocket, open_websocket
 from upbit_stream.workers import Worker
 

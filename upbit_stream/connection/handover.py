@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from upbit_stream.events import Event, Trade
+from upbit_stream.events import Candle, Event, Trade
 
 __all__ = ["Handover", "identity"]
 
@@ -90,6 +90,8 @@ class Handover:
 
     def _is_news(self, event: Event) -> bool:
         key = event.type, event.code
+        if event.stream_type == "SNAPSHOT" and isinstance(event, (Trade, Candle)):
+            return True  # whether something was missed is told by it; the router knows what to do
         if event.stream_type == "SNAPSHOT" and (event.timestamp or 0) <= self._newest(*key):
             return False  # a state that is known
         return identity(event) not in self._seen.get(key, ())

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from upbit_stream.connection.limiter import RateLimiter
+from upbit_stream.limiter import RateLimiter
 from upbit_stream.protocol.limits import INQUIRIES
 
 __all__ = ["Inquirer", "Inquiry", "Rows"]

@@ -13,24 +13,44 @@ import time
 import weakref
 from collections.abc import Callable
 from ssl import SSLContext
+from typing import TypeAlias
 
 import msgspec
 
 from upbit_stream.config import ReconnectPolicy, StreamConfig
-from upbit_stream.connection.connection import Connection, ConnectionObserver
-from upbit_stream.connection.router import AnyChannel
+from upbit_stream.connection.connection import Connection
+from upbit_stream.connection.observer import ConnectionObserver, Link
+from upbit_stream.connection.pair import Pair
+from upbit_stream.connection.router import AnyChannel, Router
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.errors import UpbitStreamError
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.recovery.gaps import Gap
+from upbit_stream.recovery.recovery import Recovery, RecoverySettings
 
-__all__ = ["ConnectionPool", "Lease", "Terms", "default_pool"]
+__all__ = ["AnyConnection", "ConnectionPool", "Lease", "Terms", "default_pool"]
 
 # Seconds for closing what lingers when the interpreter exits.
 _EXIT_CLOSE = 1.0
 
+#: One physical connection, or two lines that stand for one.
+AnyConnection: TypeAlias = Connection | Pair
+
+# Live events, over all codes, that wait at most for the ones before them, which are being fetched.
+_WAITING = 100_000
+
 # What a ConnectionInfo counts.
-_COUNTERS = ("reconnects", "messages", "bytes", "undecodable", "unknown")
+_COUNTERS = (
+    "reconnects",
+    "messages",
+    "bytes",
+    "undecodable",
+    "unknown",
+    "duplicates",
+    "late",
+    "backfilled",
+)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -40,6 +60,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     endpoint: Endpoint
     url: str
+    rest_url: str
     #: None where no keys are needed.
     credentials: Credentials | None
     wire_format: str
@@ -48,17 +69,26 @@ class Terms(msgspec.Struct, frozen=True):
     ping_timeout: float
     connect_timeout: float
     stale_after: float
+    backfill: bool
+    backfill_deadline: float
+    redundancy: int
     reconnect: ReconnectPolicy
     ssl_context: SSLContext | None
     max_message_size: int
 
     @classmethod
     def of(
-        cls, endpoint: Endpoint, url: str, credentials: Credentials, config: StreamConfig
+        cls,
+        endpoint: Endpoint,
+        url: str,
+        rest_url: str,
+        credentials: Credentials,
+        config: StreamConfig,
     ) -> Terms:
         """The terms of a stream with this configuration."""
-        settings = {name: getattr(config, name) for name in cls.__struct_fields__[3:]}
-        return cls(endpoint, url, credentials if endpoint.needs_keys else None, **settings)
+        settings = {name: getattr(config, name) for name in cls.__struct_fields__[4:]}
+        keys = credentials if endpoint.needs_keys else None
+        return cls(endpoint, url, rest_url, keys, **settings)
 
 
 class _Users:
@@ -68,13 +98,17 @@ class _Users:
         # Replaced, never changed: the I/O thread reads it without the pool's lock.
         self.members: tuple[ConnectionObserver, ...] = ()
 
-    def connection_changed(self, connection: Connection) -> None:
+    def connection_changed(self, connection: Link) -> None:
         for one in self.members:
             one.connection_changed(connection)
 
     def connection_error(self, error: UpbitStreamError) -> None:
         for one in self.members:
             one.connection_error(error)
+
+    def connection_gap(self, gap: Gap) -> None:
+        for one in self.members:
+            one.connection_gap(gap)
 
     def channel_refused(self, channel: AnyChannel, error: UpbitStreamError) -> None:
         for one in self.members:
@@ -88,7 +122,7 @@ class _Users:
 class Lease:
     """One stream's share of a connection, made by :meth:`ConnectionPool.lease`."""
 
-    def __init__(self, connection: Connection, user: ConnectionObserver, users: _Users) -> None:
+    def __init__(self, connection: AnyConnection, user: ConnectionObserver, users: _Users) -> None:
         self.connection = connection
         self.user = user
         self._users = users
@@ -96,13 +130,18 @@ class Lease:
         self._after: ConnectionInfo | None = None
 
     @property
-    def info(self) -> ConnectionInfo:
-        """The connection at this moment."""
-        return msgspec.structs.replace(self.connection.info, users=len(self._users.members))
+    def infos(self) -> tuple[ConnectionInfo, ...]:
+        """The physical connections at this moment: one, or two lines."""
+        users = len(self._users.members)
+        return tuple(
+            msgspec.structs.replace(line.info, users=users) for line in self.connection.lines
+        )
 
     @property
     def share(self) -> ConnectionInfo:
-        """As :attr:`info`, with the counters since the lease began, and until it ended."""
+        """The connection, two lines as one, with the counters since the lease began, and until it
+        ended.
+        """
         now, before = self._after or self.connection.info, self._before
         since = {name: getattr(now, name) - getattr(before, name) for name in _COUNTERS}
         return msgspec.structs.replace(now, **since)
@@ -133,8 +172,8 @@ class ConnectionPool:
         # Guards the tables. Not held during I/O; nothing that is called under it asks for the lock
         # of a stream.
         self._lock = threading.Lock()
-        self._users: dict[Connection, _Users] = {}
-        self._shared: dict[Terms, Connection] = {}
+        self._users: dict[AnyConnection, _Users] = {}
+        self._shared: dict[Terms, AnyConnection] = {}
         _pools.add(self)
 
     def lease(
@@ -146,7 +185,7 @@ class ConnectionPool:
         with self._lock:
             connection = None if alone else self._shared.get(terms)
             if connection is None or not connection.serving:
-                connection = self._make(terms, config, user)
+                connection = self._make(terms, config, user, alone=alone)
                 if not alone:
                     self._shared[terms] = connection
             users = self._users[connection]
@@ -155,18 +194,42 @@ class ConnectionPool:
             connection.wishes.expires_at = float("inf")
             return Lease(connection, user, users)
 
-    def _make(self, terms: Terms, config: StreamConfig, user: ConnectionObserver) -> Connection:
+    def _make(
+        self, terms: Terms, config: StreamConfig, user: ConnectionObserver, *, alone: bool
+    ) -> AnyConnection:
+        connection: AnyConnection
         users = _Users()
-        authorize: Callable[[], str] | None = None
-        if terms.credentials is not None:
-            authorize = terms.credentials.authorization
-        connection = Connection(
-            terms.endpoint, terms.url, config, users, authorize=authorize, may_end=self._retire
-        )
+        # Of an account the exchange may refuse a second connection; one that blocks is on its own.
+        if terms.redundancy == 2 and not terms.endpoint.needs_keys and not alone:
+            connection = self._make_pair(terms, config, users)
+        else:
+            connection = self._make_single(terms, config, users)
         users.members = (user,)
         connection.start()
         self._users = {one: its for one, its in self._users.items() if one.alive or its.members}
         self._users[connection] = users
+        return connection
+
+    def _make_pair(self, terms: Terms, config: StreamConfig, users: _Users) -> Pair:
+        def make_router(wake: Callable[[], None]) -> Router:
+            return _make_router(terms, users, wake)
+
+        return Pair(terms.endpoint, terms.url, config, users, make_router, may_end=self._retire)
+
+    def _make_single(self, terms: Terms, config: StreamConfig, users: _Users) -> Connection:
+        keys = terms.credentials
+        made: list[Connection] = []  # the router is there first, and wakes it
+        router = _make_router(terms, users, lambda: made[0].wake())
+        connection = Connection(
+            terms.endpoint,
+            terms.url,
+            config,
+            users,
+            router=router,
+            authorize=None if keys is None else keys.authorization,
+            may_end=self._retire,
+        )
+        made.append(connection)
         return connection
 
     def release(self, lease: Lease, linger: float = 0.0) -> bool:
@@ -178,21 +241,23 @@ class ConnectionPool:
             users = self._users.get(connection)
             if users is None or lease.user not in users.members:
                 return True  # it was given back before
-            users.members = tuple(one for one in users.members if one is not lease.user)
-            if users.members:
-                return False
-            if (
+            others = tuple(one for one in users.members if one is not lease.user)
+            lingers = (
                 linger > 0
                 and connection in self._shared.values()
                 and connection.state is ConnectionState.CONNECTED
-            ):
-                connection.wishes.expires_at = time.monotonic() + linger
+            )
+            if others or lingers:
+                users.members = others
+                if not others:
+                    connection.wishes.expires_at = time.monotonic() + linger
                 return False
+            # Its last user is still told what the end brings: gaps that nobody will repair.
             self._forget(connection)
         connection.close()
         return True
 
-    def _retire(self, connection: Connection) -> bool:
+    def _retire(self, connection: AnyConnection) -> bool:
         """Whether a connection may end because nobody uses it. It asks on its I/O thread."""
         with self._lock:
             users = self._users.get(connection)
@@ -201,7 +266,7 @@ class ConnectionPool:
             self._forget(connection)
             return True
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: AnyConnection) -> None:
         """The lock is held."""
         self._users.pop(connection, None)
         for terms, shared in list(self._shared.items()):
@@ -213,8 +278,9 @@ class ConnectionPool:
         """The connections at this moment, the lingering ones among them (``users`` is 0)."""
         with self._lock:
             return tuple(
-                msgspec.structs.replace(one.info, users=len(users.members))
+                msgspec.structs.replace(line.info, users=len(users.members))
                 for one, users in self._users.items()
+                for line in one.lines
             )
 
     def close_idle(self, timeout: float = 3.0) -> bool:
@@ -245,6 +311,20 @@ class ConnectionPool:
         for connection in self._users:
             connection.disown()
         self._users, self._shared = {}, {}
+
+
+def _make_router(terms: Terms, users: _Users, wake: Callable[[], None]) -> Router:
+    """A router that sees to what its connection misses."""
+    settings = RecoverySettings(
+        backfill=terms.backfill,
+        deadline=terms.backfill_deadline,
+        at_most=_WAITING,
+        numbers="decimal" if terms.numbers == "decimal" else "float",
+        rest_url=terms.rest_url,
+        ssl_context=terms.ssl_context,
+    )
+    recovery = Recovery(terms.endpoint.value, settings, tell=users.connection_gap, when_done=wake)
+    return Router(when_room=wake, recovery=recovery)
 
 
 _pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()

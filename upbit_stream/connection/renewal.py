@@ -9,7 +9,7 @@ from typing import Any
 
 from upbit_stream.connection.handover import Handover
 from upbit_stream.connection.opening import Opening
-from upbit_stream.connection.router import AnyChannel, Router
+from upbit_stream.connection.router import AnyChannel, Decode, Router
 from upbit_stream.connection.session import Session
 from upbit_stream.connection.waker import Waker
 from upbit_stream.events import Event
@@ -37,6 +37,9 @@ class _Old:
         self._router = router
         self._handover = handover
 
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        return self.route(decode(payloads))
+
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         events = [one for one in decoded if isinstance(one, Event)]
         self._handover.old(events)
@@ -52,11 +55,20 @@ class _New:
     def __init__(self, handover: Handover) -> None:
         self._handover = handover
 
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        return self.route(decode(payloads))
+
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         self._handover.new([one for one in decoded if isinstance(one, Event)])
         return [one for one in decoded if not isinstance(one, Event)]
 
-    def update(self, channels: Iterable[AnyChannel]) -> bool:
+    def part(self) -> bool:
+        return False
+
+    def outdone(self, now: float) -> bool:
+        return False
+
+    def update(self, channels: Iterable[AnyChannel], parked: Iterable[AnyChannel] = ()) -> bool:
         return False  # the old socket sees to the snapshots of newcomers
 
     def requested(self) -> None: ...
@@ -64,6 +76,9 @@ class _New:
         return True
 
     def lose_patience(self) -> None: ...
+    def collect(self) -> bool:
+        return False
+
     def tell_drops(self) -> None: ...
     def find_silent(self) -> list[tuple[AnyChannel, tuple[str, ...]]]:
         return []
@@ -79,6 +94,9 @@ class _After:
         self._handover = handover
         self._session = session
         self._until = time.monotonic() + _REMEMBER
+
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        return self.route(decode(payloads))
 
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         self._handover.after([one for one in decoded if isinstance(one, Event)])
@@ -96,7 +114,8 @@ class Renewal:
     ``begin`` starts an attempt to connect (None: not yet), ``make`` a session on the new socket
     with the given router, ``closing`` says whether the connection is to be closed: then the old
     one is kept. For ``overlap`` seconds at least both serve: what the old one brings later than
-    that, and the new one not at all, is lost.
+    that, and the new one not at all, is lost. ``mute``: the old one has brought nothing for a
+    while.
     """
 
     def __init__(
@@ -110,6 +129,7 @@ class Renewal:
         closing: Callable[[], bool],
         timeout: float,
         overlap: float,
+        mute: bool,
     ) -> None:
         self._old = old
         self._router = router
@@ -119,6 +139,7 @@ class Renewal:
         self._closing = closing
         self._timeout = timeout
         self._overlap = overlap
+        self._mute = mute
         self._handover = Handover(router.route, router.newest)
         self._new: Session | None = None
         self._opened: BulkWebSocket | None = None
@@ -212,6 +233,8 @@ class Renewal:
         """Everything that the old socket still has, then what was held."""
         self._old.reroute(_Old(self._router, self._handover))
         self._old.finish()
-        self._router.reset()
+        # Unless the old one has brought all that came before what is held, something was missed.
+        self._router.reset(lost=self._mute or not self._handover.caught_up)
+        self._router.requested()
         self._handover.release()
         new.reroute(_After(self._router, self._handover, new))

@@ -9,23 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-import msgspec
-
-from upbit_stream.delivery.channel import Channel
+from upbit_stream.connection.routes import AnyChannel, Newcomer, Outlet, Route, Routes, Sink
 from upbit_stream.errors import DecodingError
 from upbit_stream.events import Announcement, Event, MyAsset, Trade
 from upbit_stream.protocol.decoding import Message, Undecodable
+from upbit_stream.recovery.recovery import Recovery, RecoveryCounters
+from upbit_stream.recovery.tapes import Tape
+from upbit_stream.workers import Worker
 
-__all__ = ["AnyChannel", "Router", "Routing"]
-
-if TYPE_CHECKING:
-    AnyChannel: TypeAlias = Channel[Any]
-else:
-    AnyChannel = Channel
-
-_Sink: TypeAlias = Callable[[Any], None]
+__all__ = ["AnyChannel", "Decode", "Router", "Routing"]
 
 _WITHOUT_CODE = (MyAsset, Announcement)
 
@@ -40,130 +34,60 @@ _SNAPSHOT_PATIENCE = 3.0
 _SILENCE = 10.0
 
 
+Decode: TypeAlias = Callable[[Sequence[Any]], list[Any]]
+
+
 class Routing(Protocol):
     """What a session needs of a router, or of who stands in for it."""
 
+    def part(self) -> bool: ...
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]: ...
     def route(self, decoded: Sequence[Any]) -> list[Message]: ...
-    def update(self, channels: Iterable[AnyChannel]) -> bool: ...
+    def outdone(self, now: float) -> bool: ...
+    def update(self, channels: Iterable[AnyChannel], parked: Iterable[AnyChannel] = ()) -> bool: ...
     def requested(self) -> None: ...
     def expect_again(self, listed: set[tuple[str, str]]) -> None: ...
     def hand_over(self) -> bool: ...
     def lose_patience(self) -> None: ...
     def find_silent(self) -> list[tuple[AnyChannel, tuple[str, ...]]]: ...
+    def collect(self) -> bool: ...
     def tell_drops(self) -> None: ...
 
 
-class _Newcomer(msgspec.Struct):
-    """A code that joined a stream under way, and begins with its snapshot."""
-
-    #: The moment from which on the snapshot is not waited for any more.
-    until: float = float("inf")
-    #: Realtime events that came meanwhile; those newer than the snapshot follow it.
-    held: list[Any] = msgspec.field(default_factory=list)
-
-
-class _Outlet:
-    """A channel's place in the router: the part of the batch that is its own."""
-
-    def __init__(self, channel: AnyChannel) -> None:
-        self.channel = channel
-        self.batch: list[Any] = []
-        self.sink = channel.demand.sieve(self.batch.append)
-        self.newcomers: dict[str, _Newcomer] = {}
-        #: Codes that are new on the wire. They get the snapshot if it tells them something, and
-        #: nothing is held back for it: every event since the request is theirs. With each the
-        #: time (of ``time.time_ns()``) since when what they have been given counts as known.
-        self.starting: dict[str, int] = {}
-        #: Codes that have joined before, so that a changed list does not start them again.
-        self.joined: set[str] = set()
-        #: Codes whose snapshot was asked for, with that time (of ``time.time_ns()``), and from
-        #: which moment on their silence is to be told.
-        self.asked: dict[str, tuple[int, float]] = {}
-
-
-class _Route:
-    """Who is concerned by the events of one type and code."""
-
-    __slots__ = ("outlets", "snapshots")
-
-    def __init__(self) -> None:
-        self.outlets: list[_Outlet] = []
-        #: Whether this type has snapshots, which are not for everyone.
-        self.snapshots = False
-
-    def live(self, code: str | None) -> _Sink:
-        """What leads realtime to those who want it; for newcomers it is held back."""
-        sinks = [
-            outlet.newcomers[code].held.append if code in outlet.newcomers else outlet.sink
-            for outlet in self.outlets
-            if outlet.channel.demand.realtime
-        ]
-        return sinks[0] if len(sinks) == 1 else _fan_out(tuple(sinks))
-
-
-def _fan_out(sinks: tuple[_Sink, ...]) -> _Sink:
-    def sink(event: Any) -> None:
-        for one in sinks:
-            one(event)
-
-    return sink
-
-
-class _Routes:
-    """The routes of a type by code. Some types have no codes, or are wanted for every code."""
-
-    def __init__(self) -> None:
-        self._by_code: dict[str | None, _Route] = {}
-        # Who wants the events of all codes, also of those without a route of their own.
-        self._general: _Route | None = None
-        #: Where the realtime events of each code go: usually the ``append`` of one batch.
-        self.live: dict[str | None, _Sink] = {}
-
-    def add(self, outlet: _Outlet) -> None:
-        if outlet.channel.demand.every_code:
-            self._general = self._general or _Route()
-            self._general.outlets.append(outlet)
-        for code in outlet.channel.demand.codes:
-            self._by_code.setdefault(code, _Route()).outlets.append(outlet)
-
-    def connect(self) -> None:
-        """All outlets have been added: find out where each code's events go."""
-        everyone = self._general.outlets if self._general is not None else []
-        for route in self._by_code.values():
-            route.outlets += everyone
-        for route in (*self._by_code.values(), *filter(None, [self._general])):
-            route.snapshots = any(one.channel.demand.has_snapshots for one in route.outlets)
-        self.live = {code: route.live(code) for code, route in self._by_code.items()}
-
-    def find(self, code: str | None) -> _Route | None:
-        return self._by_code.get(code, self._general)
-
-
 class Router:
-    """Sorts decoded events into the channels' batches, and hands these over."""
+    """Sorts decoded events into the channels' batches, and hands these over.
 
-    def __init__(self, when_room: Callable[[], None]) -> None:
+    ``recovery`` sees to what was missed: it stands before the sinks.
+    """
+
+    def __init__(self, when_room: Callable[[], None], recovery: Recovery) -> None:
         self._when_room = when_room
-        self._outlets: dict[AnyChannel, _Outlet] = {}
-        self._routes: dict[str, _Routes] = {}
+        self._recovery = recovery
+        recovery.attach(self)
+        self._outlets: dict[AnyChannel, Outlet] = {}
+        # Of channels that are wanted, but not asked for while a culprit is searched for.
+        self._parked: dict[AnyChannel, Outlet] = {}
+        self._routes: dict[str, Routes] = {}
         # Their ``live``, by type.
-        self._live: dict[str, dict[str | None, _Sink]] = {}
+        self._live: dict[str, dict[str | None, Sink]] = {}
 
     # Changes of what is wanted.
 
-    def update(self, channels: Iterable[AnyChannel]) -> bool:
+    def update(self, channels: Iterable[AnyChannel], parked: Iterable[AnyChannel] = ()) -> bool:
         """Serve these channels, and those only; whether some wait for a snapshot that only a
-        new request can bring.
+        new request can bring. What ``parked`` ones have had is remembered meanwhile.
         """
         previous = self._outlets
-        self._outlets = {channel: previous.get(channel) or _Outlet(channel) for channel in channels}
+        known = {**self._parked, **previous}
+        self._outlets = {channel: known.get(channel) or Outlet(channel) for channel in channels}
+        self._parked = {channel: known[channel] for channel in parked if channel in known}
         on_wire = {
             _wire_key(outlet, code) for outlet in previous.values() for code in outlet.joined
         }
+        now = time.monotonic()
         wanting = False
         for channel, outlet in self._outlets.items():
-            codes = set(channel.demand.codes)
-            for gone in outlet.joined - codes:
+            for gone in outlet.joined.keys() - set(channel.demand.codes):
                 outlet.newcomers.pop(gone, None)
                 outlet.starting.pop(gone, None)
                 outlet.asked.pop(gone, None)
@@ -171,33 +95,68 @@ class Router:
                 for code in [one for one in channel.demand.codes if one not in outlet.joined]:
                     wanting = True
                     if _wire_key(outlet, code) in on_wire:
-                        outlet.newcomers[code] = _Newcomer()
+                        outlet.newcomers[code] = Newcomer()
                     else:
                         outlet.starting[code] = time.time_ns()
-            outlet.joined = codes
+            # Those for every code have joined the code "", for what is told of them.
+            codes = channel.demand.codes or ("",)
+            outlet.joined = {code: outlet.joined.get(code, now) for code in codes}
+        self._forget(on_wire, now)
         self._rebuild()
         return wanting
 
-    def reset(self) -> None:
-        """The connection was made anew: everything starts again, and knows what it had."""
+    def _forget(self, on_wire: set[tuple[str, Hashable, str]], now: float) -> None:
+        """Have recovery forget what is wanted no more, and doubt what is not carried for now."""
+        routed = {(type_, code) for type_, code, _, _ in self.carried()}
+        parked = {
+            (outlet.channel.demand.type, code)
+            for outlet in self._parked.values()
+            for code in outlet.joined
+        }
+        self._recovery.retain(routed | parked)
+        if self._parked:
+            carried = {(type_, code) for type_, _, code in on_wire}
+            self._recovery.lose(now, (parked & carried) - routed)
+
+    def reset(self, *, lost: bool) -> None:
+        """The connection was made anew: everything starts again, and knows what it had. ``lost``:
+        there was a time in which nothing was carried.
+        """
+        if lost:
+            self._recovery.lose(time.monotonic())
         for outlet in self._outlets.values():
             for code in list(outlet.newcomers):
                 self._begin_without_snapshot(outlet, code)
             outlet.asked.clear()
-            if outlet.channel.demand.snapshot:
-                outlet.starting = dict.fromkeys(outlet.joined, 0)
+            demand = outlet.channel.demand
+            if demand.snapshot:
+                # Where recovery sees to what was missed, those who stream need no snapshot: what it
+                # tells is among that.
+                streaming = demand.realtime and self._recovery.covers(demand.type)
+                outlet.starting = {
+                    code: outlet.starting.get(code, 0)
+                    for code in demand.codes
+                    if not (streaming and self._has_begun(outlet, code))
+                }
         self._rebuild()
+
+    def _has_begun(self, outlet: Outlet, code: str) -> bool:
+        return code not in outlet.starting or self._newest_of(outlet, code) is not None
 
     def expect_again(self, listed: set[tuple[str, str]]) -> None:
         """The exchange had lost all but the ``listed`` (type, code): the snapshots of what it lost
         are for those who were cut off.
         """
+        missing: set[tuple[str, str]] = set()
         for outlet in self._outlets.values():
             demand = outlet.channel.demand
-            if demand.snapshot:
-                lost = [code for code in outlet.joined if (demand.type, code) not in listed]
-                for code in set(lost) - outlet.newcomers.keys():
+            lost = {code for code in demand.codes if (demand.type, code) not in listed}
+            missing |= {(demand.type, code) for code in lost}
+            if demand.snapshot and not (demand.realtime and self._recovery.covers(demand.type)):
+                for code in lost - outlet.newcomers.keys():
                     outlet.starting.setdefault(code, 0)
+        self._recovery.lose(time.monotonic(), missing)
+        self._rebuild()
 
     def requested(self) -> None:
         """The request that brings the snapshots has been sent: do not wait for ever."""
@@ -208,12 +167,18 @@ class Router:
                 newcomer.until = min(newcomer.until, now + _SNAPSHOT_PATIENCE)
             for code in (*outlet.newcomers, *outlet.starting):
                 outlet.asked.setdefault(code, asked)
+        self._recovery.requested(now)
+
+    def collect(self) -> bool:
+        """Take what was fetched of the past into the batches; whether there was any."""
+        return self._recovery.collect()
 
     def lose_patience(self) -> None:
-        """Give realtime to the newcomers whose snapshot did not come: what was held back is in
-        their batches then. Called now and then.
+        """Give realtime to the newcomers whose snapshot did not come, and to those who wait too
+        long for what was missed: what was held back is in their batches then. Called now and then.
         """
         now = time.monotonic()
+        self._recovery.look(now)
         changed = False
         for outlet in self._outlets.values():
             for code in [code for code, one in outlet.newcomers.items() if one.until <= now]:
@@ -240,22 +205,61 @@ class Router:
                 found.append((channel, tuple(silent)))
         return found
 
-    def _begin_without_snapshot(self, outlet: _Outlet, code: str) -> None:
+    def _begin_without_snapshot(self, outlet: Outlet, code: str) -> None:
         for event in outlet.newcomers.pop(code).held:
             outlet.sink(event)
         # It may still come, and for a subscription of snapshots it is all there is.
         outlet.starting[code] = 0
 
     def _rebuild(self) -> None:
-        routes: dict[str, _Routes] = {}
+        routes: dict[str, Routes] = {}
         for outlet in self._outlets.values():
-            routes.setdefault(outlet.channel.demand.type, _Routes()).add(outlet)
+            type_ = outlet.channel.demand.type
+            routes.setdefault(type_, Routes(type_, self._recovery.sink)).add(outlet)
         for of_type in routes.values():
             of_type.connect()
         self._routes = routes
         self._live = {type_: of_type.live for type_, of_type in routes.items()}
 
+    # What a connection asks, which may be one of two lines (see :mod:`connection.pair`).
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else carries the same."""
+        return True
+
+    def part(self) -> bool:
+        """Whether a socket that still serves may be replaced now."""
+        return True
+
+    @property
+    def counters(self) -> RecoveryCounters:
+        """What recovery has counted. For any thread."""
+        return self._recovery.counters
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """The threads of recovery. For any thread."""
+        return self._recovery.workers
+
+    def outdone(self, now: float) -> bool:
+        """Whether another line delivers, and this one does not."""
+        return False
+
+    def finish(self) -> None:
+        """Give every channel what is still waiting: the end."""
+        self._recovery.end("the stream ended before it was fetched")
+        self.hand_over_all()
+
+    def disown(self) -> None:
+        """In the child of a fork, where no thread goes on."""
+        self._recovery.disown()
+
     # The path of the events.
+
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        """:meth:`route` what ``decode`` makes of the payloads of one read."""
+        return self.route(decode(payloads))
 
     def route(self, decoded: Sequence[Any]) -> list[Message]:
         """Sort a batch of events into the channels' batches; the messages among them are
@@ -287,17 +291,20 @@ class Router:
             if routes is None or route is None:
                 return  # a late one of a list that was replaced
             if event.stream_type == "SNAPSHOT" and route.snapshots:
+                self._recovery.snapshot(event)
                 if self._snapshot(route, event):
-                    routes.live[event.code] = route.live(event.code)
+                    routes.refresh(event.code)
             else:
-                route.live(event.code)(event)
+                routes.live.get(event.code, route.live(event.code))(event)
 
-    def _snapshot(self, route: _Route, event: Event) -> bool:
+    def _snapshot(self, route: Route, event: Event) -> bool:
         """Give a snapshot to those who wait for one (the others had theirs); whether that makes
         newcomers ordinary.
         """
         code = event.code
         joined = False
+        streaming = [outlet for outlet in route.outlets if outlet.channel.demand.realtime]
+        given = 0
         for outlet in route.outlets:
             demand = outlet.channel.demand
             if not demand.concerns(event):
@@ -315,12 +322,13 @@ class Router:
                 outlet, event, since
             ):
                 outlet.sink(event)
+                given += demand.realtime
+        self._recovery.began(event, delivered=0 < given == len(streaming))
         return joined
 
-    def _is_news(self, outlet: _Outlet, event: Event, since: int) -> bool:
+    def _is_news(self, outlet: Outlet, event: Event, since: int) -> bool:
         """Whether a snapshot tells a channel more than it has been given ``since`` then."""
-        pending = [known for known in outlet.batch if known.code == event.code]
-        newest = pending[-1] if pending else outlet.channel.latest.get(event.code)
+        newest = self._newest_of(outlet, event.code)
         if newest is None or newest.received_at < since:
             return True
         if isinstance(event, Trade):
@@ -329,6 +337,62 @@ class Router:
                 return False
             return (newest.trade_timestamp or 0) <= (event.trade_timestamp or 0)
         return (newest.timestamp or 0) <= (event.timestamp or 0)
+
+    @staticmethod
+    def _newest_of(outlet: Outlet, code: str | None) -> Any | None:
+        """The last event of a code that a channel has been given, or is about to be."""
+        key = code or outlet.channel.demand.type
+        return next(
+            (one for one in reversed(outlet.batch) if (one.code or one.type) == key),
+            outlet.channel.latest_of(key),
+        )
+
+    # What recovery asks for.
+
+    def refresh(self, type_: str, code: str) -> None:
+        """See :class:`~upbit_stream.recovery.recovery.Outflow`."""
+        if (routes := self._routes.get(type_)) is not None:
+            routes.refresh(code)
+
+    def newest_event(self, type_: str, code: str) -> Any | None:
+        """See :class:`~upbit_stream.recovery.recovery.Outflow`."""
+        known = [
+            newest
+            for outlet in (*self._outlets.values(), *self._parked.values())
+            if outlet.channel.demand.type == type_
+            and code in outlet.joined
+            and (newest := self._newest_of(outlet, code)) is not None
+        ]
+        return max(known, key=lambda event: event.received_at, default=None)
+
+    def carried(self) -> Iterable[tuple[str, str, float, int]]:
+        """See :class:`~upbit_stream.recovery.recovery.Outflow`."""
+        for outlet in self._outlets.values():
+            for code, since in outlet.joined.items():
+                newest = outlet.channel.latest_of(code or outlet.channel.demand.type)
+                last = 0 if newest is None else newest.received_at // 1_000_000
+                yield outlet.channel.demand.type, code, since, last
+
+    def release(self, tape: Tape, events: Sequence[Any]) -> None:
+        """See :class:`~upbit_stream.recovery.recovery.Outflow`."""
+        routes = self._routes.get(tape.type)
+        route = None if routes is None else routes.find(tape.code)
+        for outlet in () if route is None else route.outlets:
+            demand = outlet.channel.demand
+            if not demand.realtime:
+                continue
+            newcomer = outlet.newcomers.get(tape.code)
+            sink = outlet.sink if newcomer is None else newcomer.held.append
+            # Who joined since the loss has a beginning of its own: what lies before it is not its.
+            joined_since = outlet.joined.get(tape.code, 0.0) > tape.lost_at
+            newest = self._newest_of(outlet, tape.code) if joined_since else None
+            for event in events:
+                if event.stream_type == "SNAPSHOT" and (joined_since or not demand.snapshot):
+                    continue
+                if joined_since and newest is None and event.stream_type == "BACKFILL":
+                    continue
+                if newest is None or _follows(event, newest):
+                    sink(event)
 
     def newest(self, type_: str, code: str | None) -> int:
         """The timestamp up to which everyone who wants a code has been given it; 0 when someone has
@@ -371,7 +435,7 @@ class Router:
             channel.tell_drops()
 
 
-def _wire_key(outlet: _Outlet, code: str) -> tuple[str, Hashable, str]:
+def _wire_key(outlet: Outlet, code: str) -> tuple[str, Hashable, str]:
     demand = outlet.channel.demand
     return demand.type, demand.group, code
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upbit_stream.connection.limiter import RateLimiter
+from upbit_stream.limiter import RateLimiter
 from upbit_stream.protocol.requests import TypeRequest
 
 __all__ = ["RequestSchedule"]

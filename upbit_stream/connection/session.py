@@ -13,7 +13,6 @@ from upbit_stream.connection.causes import EXPECTED, PongOverdue
 from upbit_stream.connection.clocks import Clocks
 from upbit_stream.connection.inquiries import Inquirer, Inquiry
 from upbit_stream.connection.keepalive import KeepAlive
-from upbit_stream.connection.limiter import RateLimiter
 from upbit_stream.connection.router import AnyChannel, Routing
 from upbit_stream.connection.schedule import RequestSchedule
 from upbit_stream.connection.staleness import Doubt, Staleness, Witness, slowed_down
@@ -21,6 +20,7 @@ from upbit_stream.connection.traffic import Traffic
 from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
+from upbit_stream.limiter import RateLimiter
 from upbit_stream.protocol.decoding import (
     Decoder,
     Message,
@@ -35,10 +35,12 @@ from upbit_stream.protocol.requests import (
     TypeRequest,
     listed_codes,
     same_list,
+    with_snapshots,
     write_list_request,
     write_request,
 )
 from upbit_stream.protocol.wire_format import WireFormat
+from upbit_stream.recovery.tapes import is_repairable
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 
 __all__ = ["Session"]
@@ -100,6 +102,8 @@ class Session:
         observer: SessionObserver,
     ) -> None:
         now = time.monotonic()
+        # Renewals that were asked for before are not meant.
+        self._fresh_since = now
         self._websocket = websocket
         self._waker = waker
         self._wishes = wishes
@@ -121,6 +125,7 @@ class Session:
         self._decode_all = Decoder(self._wire_format, config.numbers, endpoint).decode_all
         self._keepalive = KeepAlive(config.ping_interval, config.ping_timeout, now)
         self._ping_timeout = config.ping_timeout
+        self._backfill = config.backfill
         limiter = RateLimiter(REQUESTS)
         self._schedule = RequestSchedule(limiter)
         self._inquirer = Inquirer(limiter)
@@ -152,9 +157,18 @@ class Session:
         raised.
         """
         while not self._wishes.closing:
-            reason = self._look_closer() if self.round() else None
-            if (reason or self._wishes.renewal) and self._demands and not self._trial.searching:
-                return reason or self._wishes.renewal
+            kept = self.round()
+            reason = self._look_closer() if kept else None
+            if not self._demands or self._trial.searching:
+                continue
+            if reason is None:
+                better = self._wishes.renewal(self._fresh_since) or (
+                    self._too_slow() if kept else None
+                )
+                reason = better if better and self._router.part() else None
+            if reason is not None:
+                self._fresh_since = time.monotonic()  # if it fails, it was tried
+                return reason
         return None
 
     def round(self) -> bool:
@@ -203,6 +217,8 @@ class Session:
     def _attend(self) -> bool:
         if self._wishes.version != self._version:
             self._adopt()
+        if self._router.collect():
+            self._deliver()
         now = time.monotonic()
         self._ask(now)
         self._inquire(now)
@@ -245,9 +261,12 @@ class Session:
             self._router, self._witness = self._witness.router, None
             if doubt is Doubt.REPLACE:
                 return f"it has sent nothing for {self._staleness.silence:.0f} s"
-        return self._too_slow(now)
+        if self._router.outdone(now):
+            return "it sends nothing, while the other line does"
+        return None
 
-    def _too_slow(self, now: float) -> str | None:
+    def _too_slow(self) -> str | None:
+        now = time.monotonic()
         recent = self._traffic.recent_reconnects
         lately = recent and now - recent[-1].moment < _SLOW_PAUSE
         if lately or not slowed_down([latency for _, latency in self._traffic.latencies]):
@@ -295,10 +314,16 @@ class Session:
         now = time.monotonic()
         admitted = self._trial.admit(channels)
         self._demands = {channel: channel.demand for channel in admitted}
-        again = self._router.update(admitted)
-        self._schedule.want(union(self._demands.values()), again=again, now=now)
+        parked = [channel for channel in channels if channel not in self._demands]
+        again = self._router.update(admitted, parked)
+        self._schedule.want(self._wanted(), again=again, now=now)
         for inquiry in self._wishes.inquiries:
             self._inquirer.want(inquiry, now)
+
+    def _wanted(self) -> tuple[TypeRequest, ...]:
+        requests = union(self._demands.values())
+        # Snapshots tell whether something was missed, also where nobody wants to see them.
+        return with_snapshots(requests, is_repairable) if self._backfill else requests
 
     def _ask(self, now: float) -> None:
         requests = self._schedule.take(now)
@@ -388,7 +413,7 @@ class Session:
         if not payloads:
             return []
         traffic.messages += len(payloads)
-        return self._router.route(self._decode_all(payloads))
+        return self._router.take(payloads, self._decode_all)
 
     def _note_pongs(self) -> None:
         for payload, at in self._websocket.take_pongs():

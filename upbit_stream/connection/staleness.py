@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-from upbit_stream.connection.router import AnyChannel, Routing
+from upbit_stream.connection.router import AnyChannel, Decode, Routing
 from upbit_stream.events import Event
 from upbit_stream.protocol.decoding import Message
 
@@ -64,8 +64,14 @@ class Witness:
             self._known.setdefault(channel.demand.type, []).append(channel)
         self.realtime = self.snapshots = self.missed = False
 
-    def route(self, decoded: Sequence[Any]) -> list[Message]:
-        """As the router's."""
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        """As the router's, which may leave out what another line has brought; here all of it
+        counts.
+        """
+        self._look(decode(payloads))
+        return self.router.take(payloads, decode)
+
+    def _look(self, decoded: Sequence[Any]) -> None:
         for event in decoded:
             if isinstance(event, Event):
                 if event.stream_type == "SNAPSHOT":
@@ -73,7 +79,6 @@ class Witness:
                     self.missed = self.missed or self._tells_more(event)
                 else:
                     self.realtime = True
-        return self.router.route(decoded)
 
     def _tells_more(self, event: Event) -> bool:
         known = [

@@ -44,6 +44,11 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     undecodable: int
     #: Messages of types that this version does not know.
     unknown: int
+    #: Trades that came again and were dropped, and such that came after younger ones.
+    duplicates: int
+    late: int
+    #: Trades and candles that were missed, and fetched over REST.
+    backfilled: int
     #: Since when the present socket is open (aware, UTC); None while there is none.
     connected_since: datetime | None
     #: How many streams use it; 0: it lingers for the next one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from upbit_stream.connection.inquiries import Inquiry
@@ -31,8 +32,8 @@ class Wishes:
         #: The moment (of ``time.monotonic()``) from which on nobody will need the connection,
         #: unless someone leases it before. Set by the pool, under its lock.
         self.expires_at = float("inf")
-        #: Set by anyone, taken back by the I/O thread: take a new socket, for this reason.
-        self.renewal: str | None = None
+        # Why every socket is to be replaced that was opened before that moment. Set at once.
+        self._renewal = ("", float("-inf"))
         #: Set once, by anyone: the connection is to be closed.
         self.closing = False
 
@@ -67,8 +68,13 @@ class Wishes:
 
     def renew(self, reason: str) -> None:
         """Have the socket replaced by a new one."""
-        self.renewal = reason
+        self._renewal = reason, time.monotonic()
         self._when_changed()
+
+    def renewal(self, since: float) -> str | None:
+        """Why a socket is to be replaced that was opened at that moment; None if it is not."""
+        reason, moment = self._renewal
+        return reason if moment > since else None
 
     def inquire(self, inquiry: Inquiry) -> None:
         """Have the exchange asked for its list; answered with None when nobody is there to ask."""

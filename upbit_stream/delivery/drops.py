@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from upbit_stream.config import OverflowPolicy
-from upbit_stream.events import Event
+from upbit_stream.events import Event, Trade
 
 __all__ = ["Drop", "DropTally"]
 
@@ -24,6 +24,10 @@ class Drop(msgspec.Struct, frozen=True):
     policy: OverflowPolicy
     count: int
     by_code: Mapping[str, int]
+    #: For each code the exchange's times of the oldest and the newest dropped event, in
+    #: milliseconds since the epoch (of trades: when they were made); ``subscription.replay(drop)``
+    #: fetches them.
+    ranges: Mapping[str, tuple[int, int]]
     #: The exchange's timestamps of the oldest and the newest dropped event, in milliseconds
     #: since the epoch; None where the events had none.
     first_timestamp: int | None
@@ -35,6 +39,7 @@ class DropTally(msgspec.Struct):
 
     total: int = 0
     _by_code: dict[str, int] = msgspec.field(default_factory=dict)
+    _ranges: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     _first: int | None = None
     _last: int | None = None
 
@@ -48,6 +53,10 @@ class DropTally(msgspec.Struct):
             if stamp is not None:
                 self._first = stamp if self._first is None else min(self._first, stamp)
                 self._last = stamp if self._last is None else max(self._last, stamp)
+                if isinstance(event, Trade):
+                    stamp = event.trade_timestamp or stamp
+                first, last = self._ranges.get(code, (stamp, stamp))
+                self._ranges[code] = min(first, stamp), max(last, stamp)
 
     def collect(self, type_: str, policy: OverflowPolicy) -> Drop | None:
         """What has come together since the last call; None when that is nothing."""
@@ -58,8 +67,10 @@ class DropTally(msgspec.Struct):
             policy=policy,
             count=sum(self._by_code.values()),
             by_code=self._by_code,
+            ranges=self._ranges,
             first_timestamp=self._first,
             last_timestamp=self._last,
         )
-        self._by_code, self._first, self._last = {}, None, None
+        self._by_code, self._ranges = {}, {}
+        self._first = self._last = None
         return drop

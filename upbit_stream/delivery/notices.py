@@ -1,4 +1,4 @@
-"""What the stream itself has to tell: state changes, errors, drops, health.
+"""What the stream itself has to tell: state changes, errors, drops, gaps, health.
 
 One thread for each stream calls the handlers, so that a slow one delays neither the socket nor
 any event.
@@ -32,6 +32,7 @@ class NoticeKind(str, Enum):
     ERROR = "error"
     DROP = "drop"
     HEALTH = "health"
+    GAP = "gap"
 
 
 class NoticeBoard:

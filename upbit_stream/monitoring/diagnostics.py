@@ -24,6 +24,7 @@ from upbit_stream.monitoring.run import TICK, CodeList, Progress, Run
 from upbit_stream.monitoring.verdict import judge_parts
 from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.endpoints import find_region
+from upbit_stream.recovery.rest import RestClient
 from upbit_stream.stream import UpbitStream
 
 __all__ = ["DEFAULT_SECONDS", "WebSocketDiagnostics"]
@@ -169,7 +170,7 @@ class WebSocketDiagnostics:
     def _snapshot_codes(self) -> CodeList:
         """The codes to take snapshots of, those of the test first."""
         try:
-            listed = MarketList(self._rest_url, self._config.ssl_context).codes()
+            listed = MarketList(RestClient(self._rest_url, self._config.ssl_context)).codes()
         except MarketListUnavailable:
             return list(self._codes), "test codes"
         known = [code for code in self._codes if code in listed]

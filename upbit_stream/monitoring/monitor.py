@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from upbit_stream.config import StreamConfig
-from upbit_stream.connection.connection import Connection
+from upbit_stream.connection.pool import AnyConnection
 from upbit_stream.connection.states import ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
@@ -39,7 +39,7 @@ class Monitored(Protocol):
     @property
     def channels(self) -> Sequence[Channel[Any]]: ...
     @property
-    def leased(self) -> Sequence[Connection]: ...
+    def leased(self) -> Sequence[AnyConnection]: ...
     @property
     def stats(self) -> StreamStats: ...
     def close_abandoned(self) -> None: ...
@@ -92,7 +92,11 @@ class Monitor:
         last_error: datetime | None = max((one for one in errors if one is not None), default=None)
         return stream_health(
             stream.state,
-            [(one.name, one.state, one.traffic) for one in stream.leased],
+            [
+                (line.name, line.state, line.traffic)
+                for connection in stream.leased
+                for line in connection.lines
+            ],
             stats,
             self._pulse.success_rate(stats),
             last_error,

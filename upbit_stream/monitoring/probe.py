@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.causes import ConnectTimeout, ServerRefused, judge
-from upbit_stream.connection.limiter import connect_limiter
 from upbit_stream.events import Event
+from upbit_stream.limiter import connect_limiter
 from upbit_stream.monitoring.explanations import NoData, explain
 from upbit_stream.monitoring.report import Connectivity, Stage, StageStatus
 from upbit_stream.protocol.codes import name_some

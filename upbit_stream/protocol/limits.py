@@ -17,6 +17,7 @@ __all__ = [
     "INDICATOR_COMBINATIONS",
     "INQUIRIES",
     "REQUESTS",
+    "REST_CALLS",
     "RateLimit",
     "stated_wait",
 ]
@@ -38,6 +39,9 @@ REQUESTS = (RateLimit(5, 1.0), RateLimit(100, 60.0))
 #: Of these, the questions for the list, lest someone who asks in a loop leaves none for changes
 #: of what is subscribed. (Our own choice.)
 INQUIRIES = (RateLimit(2, 1.0), RateLimit(30, 60.0))
+
+#: REST calls of each group (market, candle, trade …), by IP address.
+REST_CALLS = (RateLimit(10, 1.0),)
 
 #: Codes × indicators, summed over the objects of one request to the info endpoint.
 INDICATOR_COMBINATIONS = 100

@@ -6,7 +6,7 @@ union of what every subscription wants (see :mod:`~upbit_stream.protocol.demands
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ __all__ = [
     "combinations",
     "listed_codes",
     "same_list",
+    "with_snapshots",
     "write_list_request",
     "write_request",
 ]
@@ -38,6 +39,25 @@ class TypeRequest(msgspec.Struct, frozen=True):
         """The object as it stands in the request."""
         codes = {} if self.codes is None else {"codes": list(self.codes)}
         return {"type": self.type, **codes, **self.fields}
+
+
+def with_snapshots(
+    requests: Iterable[TypeRequest], concerned: Callable[[str], bool]
+) -> tuple[TypeRequest, ...]:
+    """``requests``, those of ``concerned`` types with snapshots, whether they ask for them or
+    not.
+    """
+    return tuple(
+        msgspec.structs.replace(
+            request,
+            fields={
+                name: value for name, value in request.fields.items() if name != "is_only_realtime"
+            },
+        )
+        if concerned(request.type)
+        else request
+        for request in requests
+    )
 
 
 def combinations(requests: Iterable[TypeRequest]) -> int:

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from upbit_stream.protocol.limits import CONNECTS, RateLimit
+from upbit_stream.protocol.limits import CONNECTS, REST_CALLS, RateLimit
 
-__all__ = ["RateLimiter", "connect_limiter"]
+__all__ = ["RateLimiter", "connect_limiter", "rest_limiter"]
 
 # What was sent evenly may arrive in a bunch. A window counts as longer by this much, in seconds.
 _SLACK = 0.1
@@ -57,22 +57,33 @@ class RateLimiter:
         return self._taken[-limit.count] + limit.seconds + _SLACK - now
 
 
-# One limiter for each host, for the whole process: the exchange counts by IP address.
-_connects: dict[str, RateLimiter] = {}
-_connects_lock = threading.Lock()
+# One limiter for each host (and, for REST, for each group of calls), for the whole process: the
+# exchange counts by IP address.
+_shared: dict[tuple[str, str], RateLimiter] = {}
+_shared_lock = threading.Lock()
 
 
 def connect_limiter(url: str) -> RateLimiter:
     """The limiter for handshakes with the host of ``url``."""
-    host = urlsplit(url).netloc
-    with _connects_lock:
-        return _connects.setdefault(host, RateLimiter(CONNECTS))
+    return _limiter(url, "connect", CONNECTS)
+
+
+def rest_limiter(url: str, group: str) -> RateLimiter:
+    """The limiter for REST calls of a ``group`` (``trade``, ``candle`` …) to the host of
+    ``url``.
+    """
+    return _limiter(url, group, REST_CALLS)
+
+
+def _limiter(url: str, group: str, limits: Sequence[RateLimit]) -> RateLimiter:
+    with _shared_lock:
+        return _shared.setdefault((urlsplit(url).netloc, group), RateLimiter(limits))
 
 
 def _after_fork() -> None:
-    global _connects_lock
-    _connects_lock = threading.Lock()
-    for limiter in list(_connects.values()):
+    global _shared_lock
+    _shared_lock = threading.Lock()
+    for limiter in list(_shared.values()):
         limiter.disown()
 
 

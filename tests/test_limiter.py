@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from upbit_stream.connection.limiter import RateLimiter, connect_limiter
+from upbit_stream.limiter import RateLimiter, connect_limiter
 from upbit_stream.protocol.limits import RateLimit
 
 

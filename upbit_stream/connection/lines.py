@@ -1,0 +1,242 @@
+"""Two sockets, one stream: the first copy of every event wins.
+
+The lines of a pair share one router. Each asks the exchange for the same list; what one of them has
+brought is left out when the other brings it, too, before it is decoded. As long as one of them
+carries everything, the loss of the other is no gap.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from upbit_stream.connection.router import AnyChannel, Decode, Router
+from upbit_stream.events import Event
+from upbit_stream.protocol.decoding import Message
+from upbit_stream.recovery.recovery import RecoveryCounters
+from upbit_stream.workers import Worker
+
+__all__ = ["Crossing", "Line"]
+
+# How the frames of events begin, in any format: nothing else is ever left out.
+_EVENTS = (b'{"ty', b'[{"ty')
+
+# Each line has snapshots of its own: they tell what that line carries.
+_SNAPSHOT = b'"SNAPSHOT"'
+
+# Frames that are remembered, twice at most: several seconds of the busiest market. Of each its
+# hash, 64 bits: 2.5 MB in all.
+_REMEMBERED = 20_000
+
+# Seconds after a request in which every snapshot should have come.
+_PATIENCE = 3.0
+
+# A line that has sent nothing for so many seconds, in which the other sent so many frames, is mute.
+_OUTDONE = 3.0
+_OUTDONE_BY = 20
+
+
+class Crossing:
+    """Where the lines of a pair meet: their router, and what has passed."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        # Held while a line sorts what it has read, hands it over or changes what is wanted: the
+        # router knows no lock, and two copies must not overtake each other. Never while anything is
+        # read, or a callback runs.
+        self.lock = threading.Lock()
+        self.lines: tuple[Line, ...] = ()
+        #: Frames that were left out.
+        self.repeated = 0
+        self._new: set[int] = set()
+        self._old: set[int] = set()
+
+    def first_copies(self, payloads: Sequence[Any]) -> list[Any]:
+        """Those that no line has brought before. The lock is held."""
+        new, old = self._new, self._old
+        first = []
+        for payload in payloads:
+            frame = bytes(payload)
+            if frame.startswith(_EVENTS) and _SNAPSHOT not in frame:
+                mark = hash(frame)
+                if mark in new or mark in old:
+                    continue
+                new.add(mark)
+            first.append(payload)
+        self.repeated += len(payloads) - len(first)
+        if len(new) >= _REMEMBERED:
+            self._new, self._old = set(), new
+        return first
+
+
+class Line:
+    """One line's side of the router that it shares. Belongs to the line's I/O thread, except for
+    what the other line asks with the crossing's lock held.
+    """
+
+    def __init__(self, crossing: Crossing) -> None:
+        self._crossing = crossing
+        self._router = crossing.router
+        self._lock = crossing.lock
+        crossing.lines = (*crossing.lines, self)
+        # All below with the crossing's lock.
+        self._channels: tuple[AnyChannel, ...] = ()
+        self._parked: tuple[AnyChannel, ...] = ()
+        self._up = self._ended = False
+        # Whose snapshot has not come over this line, and until when they are waited for.
+        self._awaited: set[tuple[str, str]] = set()
+        self._patience = float("inf")
+        self._known: set[tuple[str, str]] = set()
+        # Frames that came, and how many the other one had brought by the last of them.
+        self._frames = 0
+        self._theirs = 0
+        self._last_at = 0.0
+
+    @property
+    def _other(self) -> Line:
+        first, second = self._crossing.lines
+        return second if self is first else first
+
+    def _covers(self, now: float) -> bool:
+        """Whether everything that is wanted comes over this line. The lock is held."""
+        return self._up and (not self._awaited or now >= self._patience)
+
+    # What a connection asks.
+
+    @property
+    def alone(self) -> bool:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        return self._other._ended
+
+    def part(self) -> bool:
+        """Whether this line may be replaced now: only while the other one carries everything, which
+        therefore may not.
+        """
+        with self._lock:
+            parts = self._other._covers(time.monotonic())
+            self._up = self._up and not parts
+            return parts
+
+    @property
+    def counters(self) -> RecoveryCounters:
+        """Those of both lines; the second one has none, so that a sum counts them once."""
+        return self._router.counters if self is self._crossing.lines[0] else RecoveryCounters()
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        return self._router.workers
+
+    def reset(self, *, lost: bool) -> None:
+        """The socket was lost. That is a gap only if the other line does not carry everything."""
+        with self._lock:
+            self._up = False
+            self._awaited.clear()
+            self._known.clear()
+            if not self._other._covers(time.monotonic()):
+                self._router.reset(lost=lost)
+
+    def finish(self) -> None:
+        """The line has ended. The last one gives every channel what is still waiting."""
+        with self._lock:
+            self._up, self._ended = False, True
+            if self._other._ended:
+                self._router.finish()
+
+    def disown(self) -> None:
+        """In the child of a fork, where no thread goes on."""
+        self._router.disown()
+
+    # What a session asks.
+
+    def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        """Sort what came over this line first."""
+        with self._lock:
+            self._frames += len(payloads)
+            self._theirs = self._other._frames
+            self._last_at = time.monotonic()
+            events = decode(self._crossing.first_copies(payloads))
+            if self._awaited:
+                self._note_snapshots(events)
+            return self._router.route(events)
+
+    def _note_snapshots(self, events: Iterable[Any]) -> None:
+        for event in events:
+            if isinstance(event, Event) and event.stream_type == "SNAPSHOT":
+                self._awaited.discard((event.type, event.code or ""))
+
+    def route(self, decoded: Sequence[Any]) -> list[Message]:
+        """Sort events that are known to be first copies."""
+        with self._lock:
+            return self._router.route(decoded)
+
+    def outdone(self, now: float) -> bool:
+        """Whether the other line delivers, and this one does not."""
+        with self._lock:
+            return (
+                self._up
+                and now - self._last_at > _OUTDONE
+                and self._other._frames - self._theirs >= _OUTDONE_BY
+            )
+
+    def update(self, channels: Iterable[AnyChannel], parked: Iterable[AnyChannel] = ()) -> bool:
+        """This line carries these channels. The router serves what any line carries."""
+        with self._lock:
+            self._up = True
+            self._channels, self._parked = tuple(channels), tuple(parked)
+            lines = [one for one in self._crossing.lines if one._up]
+            served = dict.fromkeys(channel for one in lines for channel in one._channels)
+            left = [one for line in lines for one in line._parked if one not in served]
+            wanting = self._router.update(served, dict.fromkeys(left))
+            keys = {
+                (channel.demand.type, code)
+                for channel in self._channels
+                for code in channel.demand.codes
+                if channel.demand.has_snapshots
+            }
+            self._awaited = (self._awaited & keys) | (keys - self._known)
+            self._known = keys
+            return wanting
+
+    def requested(self) -> None:
+        """This line has asked for what it is to carry."""
+        with self._lock:
+            self._last_at = time.monotonic()
+            self._theirs = self._other._frames
+            self._patience = self._last_at + _PATIENCE
+            self._router.requested()
+
+    def expect_again(self, listed: set[tuple[str, str]]) -> None:
+        """The exchange had lost all but these on this line."""
+        with self._lock:
+            self._awaited |= self._known - listed
+            self._patience = time.monotonic() + _PATIENCE
+            if not self._other._covers(time.monotonic()):
+                self._router.expect_again(listed)
+
+    def hand_over(self) -> bool:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        with self._lock:
+            return self._router.hand_over()
+
+    def lose_patience(self) -> None:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        with self._lock:
+            self._router.lose_patience()
+
+    def find_silent(self) -> list[tuple[AnyChannel, tuple[str, ...]]]:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        with self._lock:
+            return self._router.find_silent()
+
+    def collect(self) -> bool:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        with self._lock:
+            return self._router.collect()
+
+    def tell_drops(self) -> None:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        with self._lock:
+            self._router.tell_drops()
