@@ -21,6 +21,7 @@ path = sys.argv[2] if len(sys.argv) > 2 else "trades.jsonl.zst"
 # The recorder is closed last, when the stream has delivered everything.
 with Recorder(path, rotate_bytes=100_000_000) as recorder, UpbitStream() as stream:
     stream.trade(["KRW-BTC", "KRW-ETH"], callback=recorder)
+    stream.on_gap(recorder.on_gap)
     stream.on_drop(recorder.on_drop)
     stream.on_error(lambda error: print("error:", error))
     stream.run(seconds)

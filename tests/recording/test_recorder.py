@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,6 +20,7 @@ from tests.recording.conftest import NAMES, corpus, trades
 from upbit_stream import (
     Drop,
     Event,
+    Gap,
     OverflowPolicy,
     Recorder,
     RecordingError,
@@ -219,11 +219,16 @@ def test_a_parquet_file_grows_with_its_journal(
 
 
 def test_gaps_and_drops_are_in_the_manifest(path: Path) -> None:
-    class Gap(msgspec.Struct, frozen=True):
-        type: str
-        codes: tuple[str, ...]
-        recovered: bool
-
+    gap = Gap(
+        type="trade",
+        codes=("KRW-BTC",),
+        recovered=False,
+        by_code={},
+        from_timestamp=1,
+        to_timestamp=2,
+        ranges={"KRW-BTC": (1, 2)},
+        why="no answer",
+    )
     drop = Drop(
         type="trade",
         policy=OverflowPolicy.DROP_OLDEST,
@@ -231,16 +236,26 @@ def test_gaps_and_drops_are_in_the_manifest(path: Path) -> None:
         by_code={"KRW-BTC": 3},
         first_timestamp=1,
         last_timestamp=2,
+        ranges={"KRW-BTC": (1, 2)},
     )
     with Recorder(path) as recorder:
-        recorder.on_gap(Gap("trade", ("KRW-BTC",), False))
+        recorder.on_gap(gap)
         recorder.on_gap({"type": "ticker", "codes": ["KRW-ETH"]})
         recorder.on_drop(drop)
         recorder.flush()
         assert (recorder.stats.gaps, recorder.stats.drops) == (2, 1)
         manifest = manifest_of(path)
         assert manifest["gaps"] == [
-            {"type": "trade", "codes": ["KRW-BTC"], "recovered": False},
+            {
+                "type": "trade",
+                "codes": ["KRW-BTC"],
+                "recovered": False,
+                "by_code": {},
+                "from_timestamp": 1,
+                "to_timestamp": 2,
+                "ranges": {"KRW-BTC": [1, 2]},
+                "why": "no answer",
+            },
             {"type": "ticker", "codes": ["KRW-ETH"]},
         ]
         assert manifest["drops"][0]["by_code"] == {"KRW-BTC": 3}
@@ -285,27 +300,52 @@ def test_it_ends_with_all_that_it_had(path: Path) -> None:
 
 
 def test_a_script_that_forgets_to_close(path: Path, sim: Simulator) -> None:
-    """Queued events go from the stream to the recorder, and from there to the disk."""
+    """What a slow callback has not had yet goes from the stream to the recorder, and from there
+    to the disk: in this order.
+    """
     script = f"""
-import sys
+import time
 from upbit_stream import Recorder, StreamConfig, UpbitStream
+
+def slowly(event):
+    time.sleep(0.001)
+    recorder(event)
+
 stream = UpbitStream(config=StreamConfig(url={sim.url!r}, rest_url={sim.rest_url!r}))
 recorder = Recorder({str(path)!r}, flush_interval=60)
-stream.trade("KRW-BTC", callback=recorder, snapshot=False)
+subscription = stream.trade("KRW-BTC", callback=slowly, snapshot=False)
 stream.start()
-sys.stdin.readline()
+while subscription.stats.received < 500:
+    time.sleep(0.005)
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
     assert sim.wait_for_subscription("trade", timeout=20)
     sim.burst(500, ["KRW-BTC"])
-    _, told = process.communicate("\n", timeout=30)
+    _, told = process.communicate(timeout=30)
     assert (process.returncode, told) == (0, "")
-    read = ids(read_recording(path))
-    assert read == sim.ledger("KRW-BTC")[: len(read)]
-    assert Counter(event.code for event in read_recording(path))["KRW-BTC"] > 0
+    assert ids(read_recording(path)) == sim.ledger("KRW-BTC")
     assert manifest_of(path)["closed"] is True
+
+
+def test_a_gap_of_a_stream_and_its_repair(path: Path) -> None:
+    with Simulator(rate=300, codes=["KRW-BTC"]) as sim, Recorder(path) as recorder:
+        stream = UpbitStream(config=StreamConfig(url=sim.url, rest_url=sim.rest_url))
+        subscription = stream.trade("KRW-BTC", callback=recorder)
+        stream.on_gap(recorder.on_gap)
+        with stream:
+            eventually(lambda: recorder.stats.queued + recorder.stats.recorded > 50)
+            sim.reset()
+            eventually(lambda: recorder.stats.gaps)
+            sim.rate = 0
+            last = sim.ledger("KRW-BTC")[-1]
+            eventually(lambda: subscription.latest["KRW-BTC"].sequential_id == last)
+        ledger = sim.ledger("KRW-BTC")
+    recorded = ids(read_recording(path))[1:]  # the first is a snapshot
+    assert recorded == ledger[-len(recorded) :]
+    kinds = Counter(event.stream_type for event in read_recording(path))
+    (gap,) = manifest_of(path)["gaps"]
+    assert gap["recovered"] is True
+    assert gap["by_code"]["KRW-BTC"] == kinds["BACKFILL"] > 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")

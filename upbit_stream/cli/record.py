@@ -103,6 +103,7 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
             stack.enter_context(told_on_stderr())
         for subscription in subscriptions:
             subscription(recorder)
+        stream.on_gap(recorder.on_gap)
         stream.on_drop(recorder.on_drop)
         progress = _Progress(stream, recorder, subscriptions, options, interrupt, begun)
         # However it ends.

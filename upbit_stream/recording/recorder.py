@@ -58,6 +58,7 @@ class Recorder:
 
         with Recorder("trades.jsonl.zst") as recorder, UpbitStream() as stream:
             stream.trade("KRW-BTC", callback=recorder)
+            stream.on_gap(recorder.on_gap)
             stream.on_drop(recorder.on_drop)
             stream.run()
 
@@ -162,7 +163,7 @@ class Recorder:
                 self._wake.notify()
 
     def on_gap(self, gap: Any) -> None:
-        """Note a gap in the manifest: for ``stream.on_gap``. A struct or a mapping."""
+        """Note a gap in the manifest: for ``stream.on_gap``. A :class:`Gap`, or a mapping."""
         self._note(self._gaps, gap)
 
     def on_drop(self, drop: Any) -> None:
