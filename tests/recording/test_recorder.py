@@ -313,17 +313,27 @@ def slowly(event):
 
 stream = UpbitStream(config=StreamConfig(url={sim.url!r}, rest_url={sim.rest_url!r}))
 recorder = Recorder({str(path)!r}, flush_interval=60)
-subscription = stream.trade("KRW-BTC", callback=slowly, snapshot=False)
+subscription = stream.trade("KRW-BTC", callback=slowly)
 stream.start()
-while subscription.stats.received < 500:
-    time.sleep(0.005)
+for count in (1, 501):
+    while subscription.stats.received < count:
+        time.sleep(0.005)
+    print(count, flush=True)
 """
-    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
-    assert sim.wait_for_subscription("trade", timeout=20)
-    sim.burst(500, ["KRW-BTC"])
-    _, told = process.communicate(timeout=30)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        # Realtime begins behind the snapshot.
+        assert process.stdout.readline() == "1\n"
+        sim.burst(500, ["KRW-BTC"])
+        _, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
     assert (process.returncode, told) == (0, "")
-    assert ids(read_recording(path)) == sim.ledger("KRW-BTC")
+    assert ids(read_recording(path))[1:] == sim.ledger("KRW-BTC")
     assert manifest_of(path)["closed"] is True
 
 
