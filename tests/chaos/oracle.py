@@ -27,7 +27,8 @@ class Verdict:
     doubled: int = 0
     #: After the one that follows it in the ledger, as the simulator sends trades late.
     late: int = 0
-    out_of_order: int = 0
+    #: Ids of what came after a later one.
+    out_of_order: list[int] = field(default_factory=list)
 
     def add(self, other: Verdict) -> None:
         """Count in another."""
@@ -60,7 +61,7 @@ def judge(
         elif _next(ledger, one) == newest:
             verdict.late += 1
         else:
-            verdict.out_of_order += 1
+            verdict.out_of_order.append(one)
         seen.add(one)
     due = ledger[bisect_left(ledger, delivered[0]) : bisect_right(ledger, last)]
     verdict.trades = len(due)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.chaos.oracle import Verdict
@@ -29,24 +30,24 @@ class Report:
     changes: int = 0
     seconds: float = 0.0
 
-    def judge(self, whose: str, verdict: Verdict) -> None:
-        """Count in one code of one listener."""
+    def judge(self, whose: str, verdict: Verdict, before: Callable[[int], str]) -> None:
+        """Count in one code of one listener; ``before`` tells the faults before a trade."""
         self.total.add(verdict)
-        for what, count in (
-            ("lost", len(verdict.lost)),
-            ("doubled", verdict.doubled),
-            ("out of order", verdict.out_of_order),
-        ):
-            if count:
-                first = f", first {verdict.lost[0]}" if what == "lost" else ""
-                self.problems.append(f"{whose}: {count} of {verdict.trades} {what}{first}")
+        if verdict.doubled:
+            self.problems.append(f"{whose}: {verdict.doubled} of {verdict.trades} doubled")
+        for what, ids in (("lost", verdict.lost), ("out of order", verdict.out_of_order)):
+            if ids:
+                self.problems.append(
+                    f"{whose}: {len(ids)} of {verdict.trades} {what}, first {ids[0]}, "
+                    f"after {before(ids[0])}"
+                )
 
     def __str__(self) -> str:
         total = self.total
         kinds = [f"  {count:5,}  {name}" for name, count in sorted(self.injected.items())]
         figures = [
             f"trades due {total.trades:,}, lost {len(total.lost):,}, doubled {total.doubled:,}, "
-            f"out of order {total.out_of_order:,}",
+            f"out of order {len(total.out_of_order):,}",
             f"missing in gaps that were told while REST failed {total.excused:,}, "
             f"sent late and delivered {total.late:,}",
             f"gaps told: {self.recovered:,} repaired, {self.unrecovered:,} not; "

@@ -5,16 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.chaos.faults import FAULTS, REST_OUTAGE, Command
+from tests.chaos.culprit import Culprit
+from tests.chaos.faults import REST_OUTAGE
 from tests.chaos.listening import Guests, Listener, Told
 from tests.chaos.oracle import Span, judge
-from tests.chaos.plan import Step, plan
+from tests.chaos.plan import plan
 from tests.chaos.report import Report
 from tests.process import SimulatorProcess
 from upbit_stream import Drop, Gap, Orderbook, ReconnectPolicy, StreamConfig, Ticker, UpbitStream
@@ -62,46 +60,6 @@ def _config(url: str, lines: int) -> StreamConfig:
     )
 
 
-class _Culprit:
-    """The simulator's process: does the faults, and knows when REST was made to fail."""
-
-    def __init__(self, sim: SimulatorProcess) -> None:
-        self._sim = sim
-        #: From and to, by ``time.monotonic()``.
-        self.rest_failed: list[tuple[float, float]] = []
-        self._rest_since = 0.0
-
-    def step(self, step: Step) -> None:
-        """Begin a fault, or end it."""
-        fault = FAULTS[step.fault]
-        if fault.hold == "rest" and step.begins:
-            self._rest_since = time.monotonic()
-        aim: dict[str, Any] = {}
-        if step.rank is not None:
-            there = self._sim.do("connections")
-            if there:
-                aim = {"connection": there[step.rank % len(there)]}
-        for command in fault.begin if step.begins else fault.end:
-            self.tell(command, aim)
-        if fault.hold == "rest" and not step.begins:
-            self._use_up_planned_answers()
-            self.rest_failed.append((self._rest_since, time.monotonic()))
-
-    def tell(self, command: Command, aim: dict[str, Any] | None = None) -> Any:
-        """One command."""
-        return self._sim.do(**command, **(aim or {}))
-
-    def _use_up_planned_answers(self) -> None:
-        # There is no other way to take them back. Another group than that of trades.
-        url = f"http://127.0.0.1:{self._sim.port}/v1/market/all"
-        for _ in range(10):
-            try:
-                with urllib.request.urlopen(url, timeout=5):
-                    return
-            except urllib.error.HTTPError as error:
-                error.close()
-
-
 class Chaos:
     """A run. ``codes``: the first ones are the residents', who are there throughout; guests take
     those, too, and others.
@@ -126,7 +84,7 @@ class Chaos:
         arguments = ("--codes", str(self.CODES), "--rate", str(settings.rate))
         with SimulatorProcess(*arguments, "--seed", str(settings.seed)) as sim:
             codes: list[str] = sim.do("codes")
-            culprit = _Culprit(sim)
+            culprit = Culprit(sim)
             with UpbitStream(config=_config(sim.url, settings.lines)) as stream:
                 stream.on_gap(self._told)
                 stream.on_drop(self._drops.append)
@@ -150,7 +108,7 @@ class Chaos:
 
     # What happens.
 
-    def _live_through(self, culprit: _Culprit, guests: Guests, report: Report) -> None:
+    def _live_through(self, culprit: Culprit, guests: Guests, report: Report) -> None:
         settings = self._settings
         steps = plan(settings.faults, settings.seed, settings.pace)
         start = shown = time.monotonic()
@@ -211,7 +169,7 @@ class Chaos:
         ledgers: dict[str, list[int]],
         mine: list[str],
         guests: Guests,
-        culprit: _Culprit,
+        culprit: Culprit,
     ) -> None:
         spans = self._excuses(report, culprit)
         for listener in self._residents:
@@ -219,17 +177,17 @@ class Chaos:
                 verdict = judge(
                     ledgers[code], listener.ids[code], ledgers[code][-1], spans.get(code, ())
                 )
-                report.judge(f"{listener.name} {code}", verdict)
+                report.judge(f"{listener.name} {code}", verdict, culprit.before)
         for listener in guests.listeners:
             for code, ids in listener.ids.items():
                 verdict = judge(ledgers[code], ids, max(ids), spans.get(code, ()))
-                report.judge(f"{listener.name} {code}", verdict)
+                report.judge(f"{listener.name} {code}", verdict, culprit.before)
         report.changes = guests.changes
         report.backfilled = sum(one.backfilled for one in self._residents + guests.listeners)
         report.longest_pause = self._residents[0].longest_pause
-        report.problems += [f"dropped: {drop}" for drop in self._drops]
+        report.problems += [f"dropped: {drop}" for drop in self._drops if drop.type == "trade"]
 
-    def _excuses(self, report: Report, culprit: _Culprit) -> dict[str, list[Span]]:
+    def _excuses(self, report: Report, culprit: Culprit) -> dict[str, list[Span]]:
         """The gaps, by code, that REST was the cause of."""
         spans: dict[str, list[Span]] = {}
         for at, gap in self._told.gaps:
@@ -245,7 +203,7 @@ class Chaos:
         return spans
 
 
-def _rest_failed(culprit: _Culprit, told_at: float) -> bool:
+def _rest_failed(culprit: Culprit, told_at: float) -> bool:
     # A call that hangs is given up some time after REST is well again.
     earliest = told_at - _DEADLINE - _SLACK
     return any(begin <= told_at and end >= earliest for begin, end in culprit.rest_failed)

@@ -34,7 +34,7 @@ def test_a_plan_is_made_by_its_seed(seed: int, faults: int) -> None:
 def test_what_is_whole_is_found_whole(ledger: list[int]) -> None:
     verdict = judge(ledger, ledger, ledger[-1], ())
     assert (verdict.trades, verdict.lost, verdict.doubled) == (len(ledger), [], 0)
-    assert (verdict.late, verdict.out_of_order, verdict.excused) == (0, 0, 0)
+    assert (verdict.late, verdict.out_of_order, verdict.excused) == (0, [], 0)
 
 
 @given(LEDGERS, st.data())
@@ -55,6 +55,6 @@ def test_what_comes_twice_or_late_is_found(ledger: list[int], data: st.DataObjec
     swapped = [*ledger[:place], ledger[place + 1], ledger[place], *ledger[place + 2 :]]
     if place:
         verdict = judge(ledger, swapped, ledger[-1], ())
-        assert (verdict.late, verdict.out_of_order, verdict.lost) == (1, 0, [])
+        assert (verdict.late, verdict.out_of_order, verdict.lost) == (1, [], [])
     behind = [*ledger[:1], *ledger[2:], ledger[1]]
-    assert judge(ledger, behind, ledger[-1], ()).out_of_order == 1
+    assert judge(ledger, behind, ledger[-1], ()).out_of_order == [ledger[1]]
