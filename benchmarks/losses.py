@@ -142,7 +142,8 @@ def report(faults: int, clients: Sequence[str], circumstances: str) -> str:
         f"`tests/chaos`), {_RATE} trades a second over {_CODES} codes. A client that ends is "
         f"started again at once, one that is silent for {_HUNG:g} s is killed and started again. "
         "Doubled: delivered more than once, also as the snapshot after a reconnect. "
-        "Sent late: by the simulator on purpose.",
+        "Sent late: by the simulator on purpose. websocket-client: `run_forever` in a loop, with "
+        "pings, a second between attempts. The clients ran side by side.",
         "",
         "| client | trades | lost | doubled | out of order | sent late | ended | hung |",
         "|---|---|---|---|---|---|---|---|",
