@@ -198,8 +198,8 @@ class Chaos:
             if not _rest_failed(culprit, at):
                 report.problems.append(f"not repaired, though REST worked: {_brief(gap)}")
                 continue
-            for code in gap.codes:
-                spans.setdefault(code, []).append((gap.from_timestamp, gap.to_timestamp))
+            for code, span in gap.ranges.items():
+                spans.setdefault(code, []).append(span)
         return spans
 
 
