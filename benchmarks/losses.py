@@ -26,10 +26,11 @@ _CODES = 3
 _SEED = 1
 # Seconds between two faults, on average.
 _PACE = 1.5
-# Seconds without a trade after which a client is taken for hung.
-_HUNG = 10.0
+# Seconds without a trade after which a client is taken for hung: more than an outage of REST, for
+# which a client that repairs holds back what is live.
+_HUNG = 30.0
 # Seconds for everything to be well again after the last fault.
-_CALM = 15.0
+_CALM = 45.0
 
 
 @dataclass
