@@ -325,6 +325,11 @@ def test_a_long_line(sim: Simulator, subscribed: Client) -> None:
     number = sim.trade("KRW-BTC")
     assert ids(subscribed, 1) == [number]
     assert monotonic() - begun >= 0.15
+    # When it becomes short, nothing overtakes what is still under way.
+    numbers = [sim.trade("KRW-BTC")]
+    sim.slow_down()
+    numbers.append(sim.trade("KRW-BTC"))
+    assert ids(subscribed, 2) == numbers
 
 
 def test_faults_from_many_threads(start: Start, client: Connect) -> None:

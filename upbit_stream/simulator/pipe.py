@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import sys
+from collections import deque
 
 __all__ = ["Pipe"]
 
@@ -27,14 +28,17 @@ class Pipe:
         self._bytes_per_second: float | None = None
         self._delay = 0.0
         self._pump: asyncio.TimerHandle | None = None
-        self._late = 0
+        # What is on a long way, and when it arrives: nothing overtakes what was sent before it.
+        self._under_way: deque[tuple[float, bytes]] = deque()
+        self._arrival: asyncio.TimerHandle | None = None
         #: Bytes given to the transport.
         self.written = 0
 
     @property
     def waiting(self) -> int:
         """Bytes that did not reach the system yet."""
-        return len(self._held) + self._late + self._transport.get_write_buffer_size()
+        late = sum(len(data) for _, data in self._under_way)
+        return len(self._held) + late + self._transport.get_write_buffer_size()
 
     @property
     def open(self) -> bool:
@@ -50,18 +54,27 @@ class Pipe:
         """Send, sooner or later."""
         if self._transport.is_closing():
             return
-        if self._stalled or self._bytes_per_second is not None:
-            self._held += data
-            self._start_pump()
-        elif self._delay:
-            self._late += len(data)
-            self._loop.call_later(self._delay, self._write_late, data)
+        if self._delay or self._under_way:
+            due = self._loop.time() + self._delay
+            if self._under_way:
+                due = max(due, self._under_way[-1][0])
+            self._under_way.append((due, data))
+            self._await_arrival()
         else:
-            self.written += len(data)
-            self._transport.write(data)
+            self._pass_on(data)
 
-    def _write_late(self, data: bytes) -> None:
-        self._late -= len(data)
+    def _await_arrival(self) -> None:
+        if self._arrival is None and self._under_way:
+            self._arrival = self._loop.call_at(self._under_way[0][0], self._arrive)
+
+    def _arrive(self) -> None:
+        self._arrival = None
+        now = self._loop.time()
+        while self._under_way and self._under_way[0][0] <= now:
+            self._pass_on(self._under_way.popleft()[1])
+        self._await_arrival()
+
+    def _pass_on(self, data: bytes) -> None:
         if self._stalled or self._bytes_per_second is not None:
             self._held += data
             self._start_pump()
@@ -132,6 +145,10 @@ class Pipe:
 
     def _cancel(self) -> None:
         self._held.clear()
+        self._under_way.clear()
+        if self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
         if self._pump is not None:
             self._pump.cancel()
             self._pump = None
