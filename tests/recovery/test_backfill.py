@@ -229,6 +229,55 @@ def test_a_second_loss_during_a_repair_loses_nothing(
     assert sum(gap.count for gap in tape.gaps if not gap.recovered) == 0
 
 
+def forget(sim: Simulator, tape: Tape, meanwhile: Callable[[], object]) -> None:
+    """The exchange loses a code, and finds it again with the next list that is asked for."""
+    sim.forget_subscription("trade", "KRW-BTC")
+    meanwhile()
+    tape.subscription.add("KRW-SOL")
+    assert sim.wait_for_subscription("trade", "KRW-SOL", timeout=20)
+    eventually(lambda: tape.of("KRW-SOL"))  # the snapshots have come
+
+
+def test_what_a_snapshot_tells_of_comes_before_what_follows(
+    flowing: tuple[UpbitStream, Tape], sim: Simulator
+) -> None:
+    _, tape = flowing
+    missed: list[int] = []
+    forget(sim, tape, lambda: missed.extend(sim.trade("KRW-BTC") for _ in range(3)))
+    live = [sim.trade("KRW-BTC"), sim.trade("KRW-BTC")]
+    tape.wait_for("KRW-BTC", live[-1])
+    assert tape.ids("KRW-BTC")[-5:] == [*missed, *live]
+    eventually(lambda: [(gap.codes, gap.count) for gap in tape.gaps] == [(("KRW-BTC",), 3)])
+
+
+def test_what_a_snapshot_tells_of_comes_though_nothing_follows(
+    flowing: tuple[UpbitStream, Tape], sim: Simulator
+) -> None:
+    _, tape = flowing
+    missed: list[int] = []
+    forget(sim, tape, lambda: missed.extend(sim.trade("KRW-BTC") for _ in range(3)))
+    tape.wait_for("KRW-BTC", missed[-1])
+    assert tape.ids("KRW-BTC")[-3:] == missed
+
+
+def test_what_is_missed_during_a_repair_is_fetched_too(
+    flowing: tuple[UpbitStream, Tape], sim: Simulator
+) -> None:
+    _, tape = flowing
+    sim.slow_rest(1.0)
+    lose(sim, lambda: sim.trade("KRW-BTC"))
+    eventually(lambda: len(sim.requests) == 2)
+    # Two of its trades wait, and between them others are missing.
+    before = sim.trade("KRW-BTC")
+    forget(sim, tape, lambda: [sim.trade("KRW-BTC") for _ in range(3)])
+    assert before not in tape.ids("KRW-BTC")  # it is being repaired
+    after = sim.trade("KRW-BTC")
+    sim.slow_rest(0.0)
+    tape.wait_for("KRW-BTC", after)
+    # The first one is the snapshot, of a trade before the ledger.
+    assert tape.ids("KRW-BTC")[1:] == sim.ledger("KRW-BTC")
+
+
 def test_many_pages_within_the_limit_the_busiest_first(
     config: StreamConfig, sim: Simulator
 ) -> None:

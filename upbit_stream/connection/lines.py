@@ -165,13 +165,20 @@ class Line:
         return self._router.workers
 
     def reset(self, *, lost: bool) -> None:
-        """The socket was lost. That is a gap only if the other line does not carry everything."""
+        """The socket was lost. That is a gap only of what the other line does not carry."""
         with self._lock:
             was_joining, self._joining = self._joining is not None, None
             self._up = False
             self._awaited.clear()
             self._wanted.clear()
-            if not was_joining and not self._other._covers(time.monotonic()):
+            other = self._other
+            if was_joining or other._covers(time.monotonic()):
+                return
+            carries = other._wanted - other._awaited if other._joining is None else set()
+            if carries:
+                # The rest has just begun, and the other line is about to bring it.
+                self._router.expect_again(carries)
+            else:
                 self._doubt_everything()
 
     def _doubt_everything(self) -> None:

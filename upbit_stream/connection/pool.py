@@ -319,6 +319,7 @@ def _make_router(terms: Terms, users: _Users, wake: Callable[[], None]) -> Route
         backfill=terms.backfill,
         deadline=terms.backfill_deadline,
         at_most=_WAITING,
+        lines=terms.redundancy,
         numbers="decimal" if terms.numbers == "decimal" else "float",
         rest_url=terms.rest_url,
         ssl_context=terms.ssl_context,

@@ -41,7 +41,8 @@ Key: TypeAlias = tuple[str, str]
 # Seconds after a request in which the first event of a code should have come (0.35 were measured).
 _PATIENCE = 3.0
 
-# Seconds in which a trade should follow that a snapshot has told of.
+# Seconds in which a trade should follow that a snapshot has told of, if none comes after it: where
+# there is one line, what comes after it shows that it is missing. Another line may bring it yet.
 _FOLLOWS = 2.0
 
 # Seconds beyond its deadline for which a repair is waited for: it may be returning by then.
@@ -65,6 +66,8 @@ class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float
     #: Events that wait, at most, over all codes.
     at_most: int
+    #: Lines over which events come.
+    lines: int = 1
     numbers: Numbers
     rest_url: str
     ssl_context: SSLContext | None = None
@@ -156,6 +159,8 @@ class Recovery:
         if tape is None:
             tape = self._tapes[type_, code] = make_tape(type_, code)
         if tape.phase is Phase.LIVE:
+            if isinstance(tape, TradeTape) and tape.suspect is not None:
+                return self._suspicious_sink(tape, tape.suspect, deliver)
             return tape.live_sink(deliver)
         if tape.phase is Phase.REPAIRING:
             return tape.held.append
@@ -167,6 +172,34 @@ class Recovery:
 
         return first
 
+    def _suspicious_sink(self, tape: TradeTape, suspect: Trade, deliver: Sink) -> Sink:
+        """Delivers what is older than a trade that a snapshot has told of, until that comes."""
+        live = tape.live_sink(deliver)
+
+        def sink(trade: Any) -> None:
+            if (trade.sequential_id or 0) < (suspect.sequential_id or 0):
+                live(trade)
+                return
+            tape.held.append(trade)
+            if trade.sequential_id == suspect.sequential_id:
+                tape.suspect = None
+                merged = tape.merge((), True)
+                tape.held.clear()
+                tape.lost_at = time.monotonic()
+                self._resume(tape, merged)
+            elif self._settings.lines == 1:
+                self._begin_suspected(tape)
+
+        return sink
+
+    def _begin_suspected(self, tape: TradeTape) -> None:
+        stretch = tape.stretch(tape.suspect)
+        tape.suspect = None
+        # Who joined since the last trade has a beginning of its own.
+        silent = time.time() - tape.known_until / 1000
+        tape.lost_at = time.monotonic() - max(0.0, silent)
+        self._begin(tape, stretch)
+
     def snapshot(self, event: Event) -> None:
         """A snapshot came: look at what it tells. (It may still be delivered to those who wait for
         one.)
@@ -174,15 +207,25 @@ class Recovery:
         tape = self._tapes.get((event.type, event.code))
         if tape is None:
             return
-        if tape.phase is Phase.LIVE:
-            if isinstance(tape, TradeTape) and isinstance(event, Trade) and self.covers(event.type):
-                tape.doubt_snapshot(event, time.monotonic() + _FOLLOWS)
-                if tape.suspect is not None:
-                    self.busy = True
-                    self._out.refresh(tape.type, tape.code)
-        elif tape.phase is Phase.DOUBTED:
+        if tape.phase is Phase.DOUBTED:
             tape.snapshot = event
             self._judge(tape, event)
+        elif isinstance(tape, TradeTape) and isinstance(event, Trade) and self.covers(tape.type):
+            if tape.suspect is None and tape.is_ahead(event):
+                self._suspect(tape, event)
+
+    def _suspect(self, tape: TradeTape, snapshot: Trade) -> None:
+        """A snapshot tells of a trade that did not come."""
+        now = time.monotonic()
+        if tape.phase is Phase.LIVE:
+            tape.doubt(snapshot, now + _FOLLOWS)
+            self.busy = True
+            self._out.refresh(tape.type, tape.code)
+        elif self._settings.lines == 1:
+            # What is being repaired is not all.
+            self.lose(now, [(tape.type, tape.code)])
+            tape.snapshot = snapshot
+            self._judge(tape, snapshot)
 
     def knows(self, trade: Trade) -> bool:
         """Whether it was delivered, as far as is remembered."""
@@ -288,13 +331,8 @@ class Recovery:
                     seconds = self._settings.deadline
                     self._give_up(tape, f"it took longer than {seconds:g} s (backfill_deadline)")
                     released = True
-            elif isinstance(tape, TradeTape) and tape.suspect is not None:
-                stretch = tape.unfulfilled(now)
-                if stretch is not None:
-                    tape.lost_at = now
-                    self._begin(tape, stretch)
-                elif tape.suspect is None:
-                    self._out.refresh(tape.type, tape.code)
+            elif isinstance(tape, TradeTape) and tape.unfulfilled(now):
+                self._begin_suspected(tape)
         self.busy = any(
             tape.phase is not Phase.LIVE or (isinstance(tape, TradeTape) and tape.suspect)
             for tape in self._tapes.values()
@@ -374,7 +412,7 @@ class Recovery:
     def end(self, why: str) -> None:
         """Deliver what waits, and fetch nothing any more: the connection has ended."""
         for tape in list(self._tapes.values()):
-            if tape.phase is Phase.LIVE:
+            if tape.phase is Phase.LIVE and not tape.held:
                 continue
             if tape.repair is not None:
                 tape.repair.dropped = True

@@ -33,9 +33,6 @@ Sink: TypeAlias = Callable[[Any], None]
 #: many others is taken for a new one. (About 5 kB a code: 4.5 MB for 855.)
 REMEMBERED = 128
 
-# The same while a trade is waited for that a snapshot has told of.
-_WATCHED = 10_000
-
 # Milliseconds: trades that were made so shortly before the last one that was delivered may have
 # been under way when the socket was lost.
 _UNDER_WAY = 2_000
@@ -118,8 +115,9 @@ class TradeTape(Tape):
         self.recent: deque[int] = deque(maxlen=REMEMBERED)
         # The id of the snapshot with which it began, if that was not delivered.
         self._began_after = 0
-        #: A snapshot told of this id before it came: (id, time, newest one then, until when).
-        self.suspect: tuple[int, int, int, float] | None = None
+        #: A snapshot that told of a trade before that came: trades after it wait.
+        self.suspect: Trade | None = None
+        self._suspect_until = 0.0
 
     def live_sink(self, deliver: Sink) -> Sink:
         """Each id once. A trade that is older than the one before it is late, not wrong."""
@@ -188,9 +186,8 @@ class TradeTape(Tape):
         return 1000 * len(self.recent) / max(milliseconds, 1.0)
 
     def lose(self, newest: Any) -> None:
-        if self.suspect is not None:
-            self.suspect = None
-            self.forget_older()
+        # What is held because of it shows that something is missing.
+        self.suspect = None
 
     def continues(self, event: Trade) -> bool:
         return event.sequential_id == self._newest
@@ -199,48 +196,33 @@ class TradeTape(Tape):
         return False  # it is the one that was delivered last
 
     def stretch(self, event: Trade | None) -> TradeStretch:
-        return self._stretch(
-            event.sequential_id or 0 if event is not None else 0,
-            (event.trade_timestamp or 0) if event is not None else 0,
-            self._newest,
-        )
-
-    def _stretch(self, witness: int, until: int, newest: int) -> TradeStretch:
         # Not from the newest one: some that were made a little earlier may never have come.
+        newest = self._newest
         after = max(
             min(self.recent, default=self._began_after),
             min(newest, newest - _UNDER_WAY * IDS_PER_MS),
         )
         return TradeStretch(
-            code=self.code, after=after, witness=witness, until=until, rate=self.rate
+            code=self.code,
+            after=after,
+            witness=0 if event is None else event.sequential_id or 0,
+            until=0 if event is None else event.trade_timestamp or 0,
+            rate=self.rate,
         )
 
-    def doubt_snapshot(self, snapshot: Trade, until: float) -> None:
-        """A snapshot came while live. Of an id that is new, a live trade should follow by the
-        moment ``until``.
-        """
-        id_ = snapshot.sequential_id
-        if self.suspect is None and self.recent and id_ is not None and id_ > self._newest:
-            self.suspect = id_, snapshot.trade_timestamp or 0, self._newest, until
-            self.recent = deque(self.recent, maxlen=_WATCHED)
+    def is_ahead(self, snapshot: Trade) -> bool:
+        """Whether a snapshot that came while others stream tells of a trade that did not come."""
+        told = snapshot.sequential_id or 0
+        held = max((one.sequential_id or 0 for one in self.held), default=0)
+        return bool(self.recent) and told > max(self._newest, held)
 
-    def unfulfilled(self, now: float) -> TradeStretch | None:
-        """What is missing because a trade that a snapshot told of never came; None if it came, or
-        may still come.
-        """
-        if self.suspect is None or now < self.suspect[3]:
-            return None
-        (id_, at, newest, _), self.suspect = self.suspect, None
-        stretch = self._stretch(id_, at, newest)
-        # (Or perhaps it came, and is not remembered.)
-        came = id_ in self.recent or min(self.recent, default=0) > newest
-        if came:
-            self.forget_older()
-        return None if came else stretch
+    def doubt(self, snapshot: Trade, until: float) -> None:
+        """Wait for the trade that ``snapshot`` tells of until that moment."""
+        self.suspect, self._suspect_until = snapshot, until
 
-    def forget_older(self) -> None:
-        """Remember as much as usual, and no more."""
-        self.recent = deque(self.recent, maxlen=REMEMBERED)
+    def unfulfilled(self, now: float) -> bool:
+        """Whether the suspect has been waited for long enough."""
+        return self.suspect is not None and now >= self._suspect_until
 
     def merge(self, found: Sequence[Any], complete: bool) -> list[Any]:
         known = set(self.recent)
@@ -256,7 +238,6 @@ class TradeTape(Tape):
             if trade.sequential_id not in known:
                 trades.setdefault(trade.sequential_id, trade)
         merged = sorted(trades.values(), key=trade_order)
-        self.forget_older()
         self.recent.extend(one.sequential_id for one in merged if one.sequential_id is not None)
         return merged
 
