@@ -210,9 +210,14 @@ class Recovery:
         if tape.phase is Phase.DOUBTED:
             tape.snapshot = event
             self._judge(tape, event)
-        elif isinstance(tape, TradeTape) and isinstance(event, Trade) and self.covers(tape.type):
-            if tape.suspect is None and tape.is_ahead(event):
-                self._suspect(tape, event)
+        elif (
+            isinstance(tape, TradeTape)
+            and isinstance(event, Trade)
+            and self.covers(tape.type)
+            and tape.suspect is None
+            and tape.is_ahead(event)
+        ):
+            self._suspect(tape, event)
 
     def _suspect(self, tape: TradeTape, snapshot: Trade) -> None:
         """A snapshot tells of a trade that did not come."""
