@@ -212,6 +212,7 @@ def secure(authority: trustme.CA) -> Iterator[Simulator]:
         yield simulator
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", HITCHES)
 def test_the_first_attempts_come_to_nothing(
     sim: Simulator, secure: Simulator, authority: trustme.CA, name: str
