@@ -21,6 +21,7 @@ from upbit_stream.protocol.decoding import Decoder
 INSTALLED = ("upbit_stream", "the limit", "websocket-client + json", "websockets + json")
 
 
+@pytest.mark.long
 def test_it_ends_with_a_table(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--here", "--rounds", "1", "--scale", "0.005"]
     done = subprocess.run(
@@ -39,6 +40,7 @@ def test_it_ends_with_a_table(tmp_path: Path) -> None:
         assert float(found[1]) > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("measure", ["throughput", "latency"])
 def test_every_client_that_is_here_is_measured(measure: str) -> None:
     with Laboratory() as laboratory:

@@ -66,6 +66,7 @@ def first_lines(readme: str) -> str:
     return str(blocks[0])
 
 
+@pytest.mark.long
 def test_the_lines_of_the_readme(environment: dict[str, str], tmp_path: Path) -> None:
     english, korean = (first_lines(name) for name in ("README.md", "README.ko.md"))
     without_comments = [re.sub(r" *#.*", "", block) for block in (english, korean)]

@@ -103,6 +103,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     return check(tmp_path_factory.mktemp("user"), text)
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("typing")  # who share what mypy told
 def test_every_form_is_typed(told: str) -> None:
     revealed = [line for line in told.splitlines() if "Revealed type" in line]
     assert len(revealed) == len(REVEALED), told
@@ -110,6 +112,8 @@ def test_every_form_is_typed(told: str) -> None:
         assert expected in line.replace("def ", ""), told
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("typing")  # who share what mypy told
 def test_what_is_right_is_quiet_and_what_is_wrong_is_told(told: str) -> None:
     first_wrong = SCRIPT.count("\n") + 4
     errors = [line for line in told.splitlines() if " error: " in line]

@@ -21,7 +21,7 @@ from upbit_stream.config import OverflowPolicy, StreamConfig
 from upbit_stream.connection.inquiries import Inquiry
 from upbit_stream.connection.observer import Link
 from upbit_stream.connection.pool import AnyConnection, ConnectionPool, Lease
-from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.connection.states import ConnectionInfo, ConnectionState, overall_state
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.errors import AuthenticationError, StreamClosedError, UpbitStreamError
@@ -176,8 +176,13 @@ class Engine:
         lease.connection.wishes.add(channel)
 
     def _take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Lease:
+        before = self._leases.held
         lease = self._leases.take(endpoint, overflow)
         self._error = None
+        if lease.first and lease not in before:
+            # It may stand already, so quick is its thread: its beginning is told all the same.
+            others = (one.connection.state for one in before if one in self._leases.held)
+            self._enter(overall_state((ConnectionState.CONNECTING, *others)))
         self._enter(self._leases.state)
         return lease
 

@@ -78,6 +78,7 @@ def at(what: str, action: Callable[[], object]) -> Callable[[str, float], None]:
     return progress
 
 
+@pytest.mark.alone
 def test_a_healthy_run(authority: trustme.CA, server_context: ssl.SSLContext) -> None:
     context = ssl.create_default_context()
     authority.configure_trust(context)

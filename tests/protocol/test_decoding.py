@@ -235,6 +235,7 @@ def plain(value: Any) -> Any:
     return value
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(contents())
 @example({"type": "orderbook", "orderbook_units": [], "stream_type": "SOMETHING_NEW"})

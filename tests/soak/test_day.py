@@ -129,6 +129,7 @@ def live_through(day: Day, seconds: float, faults: int, codes: list[str]) -> dic
     return day.report(faults)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seconds", [3.0, LONG])
 @pytest.mark.parametrize("profile", [QUIET_NIGHT, BUSY_DAY], ids=["quiet night", "busy day"])
 @pytest.mark.parametrize("faults", [0, HOURS * FAULTS_AN_HOUR], ids=["no fault", "faults"])

@@ -212,7 +212,12 @@ def secure(authority: trustme.CA) -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.mark.parametrize("name", HITCHES)
+@pytest.mark.parametrize(
+    "name",
+    # Of one that hangs, the client's clock runs before the gate's does: a loaded machine would
+    # make the time between look shorter.
+    [pytest.param(name, marks=[pytest.mark.alone] * ("hangs" in name)) for name in HITCHES],
+)
 def test_the_first_attempts_come_to_nothing(
     sim: Simulator, secure: Simulator, authority: trustme.CA, name: str
 ) -> None:

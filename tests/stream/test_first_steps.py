@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ from upbit_stream import (
     Trade,
     UpbitStream,
 )
+from upbit_stream.connection.pool import Lease
+from upbit_stream.leases import Leases
 from upbit_stream.simulator import Simulator
 
 
@@ -137,6 +140,25 @@ def test_states_are_told_in_order(config: StreamConfig) -> None:
         "disconnecting",
         "disconnected",
     ]
+
+
+def test_a_connection_that_stands_at_once_was_connecting_all_the_same(
+    config: StreamConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Leases.take
+
+    def take_long(*arguments: Any) -> Lease:
+        lease = take(*arguments)
+        eventually(lambda: lease.connection.state is ConnectionState.CONNECTED)
+        return lease
+
+    monkeypatch.setattr(Leases, "take", take_long)
+    states: list[ConnectionState] = []
+    with UpbitStream(config=config) as stream:
+        stream.on_state(states.append)
+        assert stream.trade("KRW-BTC").get(timeout=10)
+        eventually(lambda: len(states) > 1)
+    assert [state.value for state in states[:2]] == ["connecting", "connected"]
 
 
 def test_wait_connected_without_a_subscription_opens_the_public_endpoint(

@@ -177,6 +177,7 @@ def test_a_half_open_connection_is_noticed_and_healed(sim: Simulator) -> None:
         eventually(lambda: len(tickers) == 2)
 
 
+@pytest.mark.alone
 def test_a_busy_reader_does_not_take_a_late_pong_for_a_dead_server() -> None:
     """The pong waits behind a backlog: as long as there is something to read, nobody is dead."""
     with Simulator(rate=3000) as sim:

@@ -221,7 +221,8 @@ with UpbitStream(config=StreamConfig(url={url!r}, ping_interval=1.0, ping_timeou
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
-def test_after_a_stop_the_server_is_asked_at_once(sim: Simulator) -> None:
+@pytest.mark.parametrize("seconds", [6.5, pytest.param(30.0, marks=pytest.mark.soak)])
+def test_after_a_stop_the_server_is_asked_at_once(sim: Simulator, seconds: float) -> None:
     code = textwrap.dedent(STOPPING).format(url=sim.url)
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -233,7 +234,7 @@ def test_after_a_stop_the_server_is_asked_at_once(sim: Simulator) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGSTOP)
-        threading.Event().wait(6.5)
+        threading.Event().wait(seconds)
         process.send_signal(signal.SIGCONT)
         sim.trade("KRW-BTC")
         out, log = process.communicate("\n", timeout=20)

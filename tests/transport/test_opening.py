@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import queue
+import select
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +25,7 @@ from websocket import (
 )
 from websocket._handshake import CookieJar
 
+from tests.conftest import descriptors
 from tests.transport.conftest import Dial, receive_messages
 from tests.transport.peer import (
     BINARY,
@@ -359,3 +364,33 @@ def test_a_failed_handshake_leaves_no_descriptor(
         assert process.num_fds() == before
     finally:
         gc.enable()
+
+
+class LateContext(ssl.SSLContext):
+    """Begins with TLS only when the peer has gone."""
+
+    def wrap_socket(self, sock: socket.socket, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        waiter = select.poll()
+        waiter.register(sock, 0)
+        assert waiter.poll(PATIENCE * 1000)
+        return super().wrap_socket(sock, *arguments, **options)
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="no way to wait for a reset")
+def test_a_reset_just_before_tls_leaves_no_descriptor() -> None:
+    context = LateContext(ssl.PROTOCOL_TLS_CLIENT)
+    before = descriptors()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        resetting = threading.Thread(target=lambda: reset(listener.accept()[0]))
+        resetting.start()
+        url = f"wss://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(ConnectionResetError) as failed:
+            open_websocket(url, timeout=PATIENCE, ssl_context=context)
+        resetting.join()
+    assert descriptors() == before
+    assert failed.value.errno == errno.ECONNRESET
+
+
+def reset(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()

@@ -339,6 +339,7 @@ def test_send(size: int, any_peer: Peer, dial: Dial, client_context: ssl.SSLCont
     assert ws.sock.gettimeout() == 0  # and it reads without blocking again
 
 
+@pytest.mark.alone
 def test_a_peer_that_does_not_read_costs_the_send_timeout(
     any_peer: Peer, dial: Dial, client_context: ssl.SSLContext
 ) -> None:

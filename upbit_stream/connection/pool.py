@@ -122,9 +122,13 @@ class _Users:
 class Lease:
     """One stream's share of a connection, made by :meth:`ConnectionPool.lease`."""
 
-    def __init__(self, connection: AnyConnection, user: ConnectionObserver, users: _Users) -> None:
+    def __init__(
+        self, connection: AnyConnection, user: ConnectionObserver, users: _Users, *, first: bool
+    ) -> None:
         self.connection = connection
         self.user = user
+        #: Whether the connection was made for this lease.
+        self.first = first
         self._users = users
         self._before = connection.info
         self._after: ConnectionInfo | None = None
@@ -184,7 +188,8 @@ class ConnectionPool:
         """
         with self._lock:
             connection = None if alone else self._shared.get(terms)
-            if connection is None or not connection.serving:
+            first = connection is None or not connection.serving
+            if connection is None or first:
                 connection = self._make(terms, config, user, alone=alone)
                 if not alone:
                     self._shared[terms] = connection
@@ -192,7 +197,7 @@ class ConnectionPool:
             if user not in users.members:
                 users.members = (*users.members, user)
             connection.wishes.expires_at = float("inf")
-            return Lease(connection, user, users)
+            return Lease(connection, user, users, first=first)
 
     def _make(
         self, terms: Terms, config: StreamConfig, user: ConnectionObserver, *, alone: bool

@@ -21,9 +21,9 @@ from upbit_stream.protocol.decoding import EVENT_CLASSES
 from upbit_stream.recording.lines import Head, Numbers, part_of
 
 try:
-    import pyarrow as pa
-    import pyarrow.json as pj
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.json as pj  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 except ModuleNotFoundError as error:
     raise ImportError(
         'recordings in Parquet need the pyarrow package: pip install "upbit-stream[recording]"'

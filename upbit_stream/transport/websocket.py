@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -130,6 +131,7 @@ class BulkWebSocket(websocket.WebSocket):
             self.connected = True
         except BaseException as error:
             self.shutdown()
+            _close_half_made(error)
             if self._aborted and isinstance(error, Exception):
                 raise ConnectionAbortedError(f"opening {url} was aborted") from error
             raise
@@ -328,3 +330,13 @@ class BulkWebSocket(websocket.WebSocket):
     def recv_frame(self) -> NoReturn:
         """Not for this class: the library's reading would miss what the buffer holds."""
         raise NotImplementedError("BulkWebSocket is read with receive()")
+
+
+def _close_half_made(error: BaseException) -> None:
+    """Close the SSLSocket that nobody was given: one whose peer has reset the connection when it
+    is to be made leaves ``ssl`` as an exception, still open, and only that knows of it.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        made = frame.f_locals.get("self")
+        if isinstance(made, ssl.SSLSocket):
+            made.close()
