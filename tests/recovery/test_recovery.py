@@ -130,7 +130,7 @@ def test_a_snapshot_of_a_trade_that_never_comes_is_a_gap(house: House) -> None:
     house.put(made[0], "SNAPSHOT")
     house.put(made[1])
     house.put(made[4], "SNAPSHOT")
-    for id_ in made[5:]:  # more than are usually remembered
+    for id_ in made[5:]:  # they show that it is missing
         house.put(id_)
     house.recovery.look(time.monotonic() + 1)
     assert not house.recovery.workers
