@@ -7,17 +7,17 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import recovery
+from benchmarks import losses, outage, recovery, recovery_cost
 from benchmarks.findings import Report
 from benchmarks.laboratory import Laboratory
 from benchmarks.report import markdown, plots
 from benchmarks.suites import SUITES, Bench
 
-__all__ = ["run", "run_recovery"]
+__all__ = ["OTHERS", "run", "run_other"]
 
 PACKAGES = (
     "msgspec", "websocket-client", "websockets", "picows", "upbit-sdk", "pyupbit", "ccxt"
@@ -46,14 +46,49 @@ def run(rounds: int, scale: float, only: Sequence[str] | None, output: Path | No
     print(text)
 
 
-def run_recovery(scale: float, output: Path | None) -> None:
-    """Measure recovery times, twenty of each at ``scale`` 1.0, print the table, and write it."""
-    text = recovery.report(
-        max(1, round(20 * scale)), max(1, round(3 * scale)), _circumstances() + "."
+def _run_recovery(_: int, scale: float) -> str:
+    """How long clients are without data after a fault, twenty times each at ``scale`` 1.0."""
+    return recovery.report(
+        max(1, round(20 * scale)), max(1, round(3 * scale)), f"{_circumstances()}."
     )
+
+
+def _run_losses(_: int, scale: float) -> str:
+    """What clients lose under a hundred faults, at ``scale`` 1.0."""
+    return losses.report(max(1, round(100 * scale)), f"{_circumstances()}.")
+
+
+def _run_outage(_: int, scale: float) -> str:
+    """How an outage of ten minutes is repaired, at ``scale`` 1.0."""
+    return outage.report(scale, f"{_circumstances()}.")
+
+
+def _run_recovery_cost(rounds: int, scale: float) -> str:
+    """What the recovery costs on a good day."""
+    report = Report()
+    with Laboratory() as laboratory:
+        bench = Bench(laboratory, rounds, scale, report)
+        recovery_cost.checking(bench)
+        recovery_cost.memory(bench)
+    spread = f"Medians of {rounds} rounds in turns, lowest and highest in brackets."
+    return markdown(report, f"{_circumstances()}. {spread}")
+
+
+#: What is measured instead of the suites, by the name of its file: rounds and scale → the text.
+OTHERS: dict[str, Callable[[int, float], str]] = {
+    "recovery": _run_recovery,
+    "losses": _run_losses,
+    "outage": _run_outage,
+    "recovery-cost": _run_recovery_cost,
+}
+
+
+def run_other(name: str, rounds: int, scale: float, output: Path | None) -> None:
+    """Measure one of the :data:`OTHERS`, print the table, and write it."""
+    text = OTHERS[name](rounds, scale)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        (output / "recovery.md").write_text(text, "utf-8")
+        (output / f"{name}.md").write_text(text, "utf-8")
     print(text)
 
 
