@@ -6,13 +6,14 @@ one class. (The simulator, which is a program of its own, has its own thread.)
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["LOOK_AROUND", "Worker", "numbered"]
+__all__ = ["LOOK_AROUND", "Worker", "at_the_very_end", "numbered"]
 
 _log = logging.getLogger("upbit_stream")
 #: The longest that a wait lasts before it looks around, in seconds: on Windows a lock cannot be
@@ -28,6 +29,24 @@ _counters: dict[str, itertools.count[int]] = {}
 def numbered(prefix: str) -> str:
     """``prefix`` with a number: ``upbit-io-public-1``, then ``upbit-io-public-2`` …"""
     return f"{prefix}-{next(_counters.setdefault(prefix, itertools.count(1)))}"
+
+
+# What at_the_very_end() was given.
+_last: list[Callable[[], None]] = []
+
+
+def at_the_very_end(function: Callable[[], None]) -> None:
+    """Call ``function`` at the end of the process, when every stream has been closed.
+
+    What is registered last is called first, and this room is imported before those that close.
+    """
+    _last.append(function)
+
+
+@atexit.register
+def _end() -> None:
+    for function in _last:
+        function()
 
 
 class Worker:
