@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +29,7 @@ _PAUSE = (1.0, 2.0)
 _HALF_OPEN = 1.0
 
 # Seconds: until a client must have begun, for which the market goes on after the last fault, and
-# for which what is under way may still come when it has stopped.
+# for which what is under way is waited for when it has stopped.
 _BEGIN = 20.0
 _CALM = 8.0
 _UNDER_WAY = 4.0
@@ -118,14 +118,22 @@ class _Taking:
                 raise RuntimeError("it gets no trades at all")
             time.sleep(0.01)
 
+    def wait_until(self, last: Mapping[str, int]) -> None:
+        """Until the last trade of each code came, for a while."""
+        deadline = time.monotonic() + _UNDER_WAY
+        while time.monotonic() < deadline:
+            if set(last.items()) <= {(code, id_) for code, id_, _ in list(self.taken)}:
+                return
+            time.sleep(0.05)
+
     def close(self) -> None:
         with self._process:  # it closes the pipe, and waits
             self._process.kill()
             self._reader.join()
 
 
-def measure(client: str, faults: Iterable[tuple[float, str]]) -> Losses:
-    """A fresh client through all of them."""
+def measure(client: str, faults: Iterable[tuple[float, str]], calm: float = _CALM) -> Losses:
+    """A fresh client through all of them; then the market goes on for ``calm`` seconds."""
     arguments = ("--codes", ",".join(CODES), "--rate", f"{_RATE}", "--seed", f"{_SEED}")
     with SimulatorProcess(*arguments) as sim:
         taking = _Taking(client, sim.url)
@@ -138,10 +146,10 @@ def measure(client: str, faults: Iterable[tuple[float, str]]) -> Losses:
                     ended_after = number
                 met += bool(sim.do("connections"))
                 FAULTS[kind](sim)
-            time.sleep(_CALM)
+            time.sleep(calm)
             sim.do("rate", value=0)
-            time.sleep(_UNDER_WAY)
             ledgers = {code: sim.do("ledger", code=code) for code in CODES}
+            taking.wait_until({code: ledgers[code][-1] for code in CODES})
         finally:
             taking.close()
     return _compare(taking.taken, ledgers, met, ended_after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from benchmarks import recovery
+from benchmarks import losses, recovery
 from benchmarks.findings import Finding
 from benchmarks.frames import codes, payloads
 from benchmarks.job import Job, Kind
@@ -65,6 +66,46 @@ def test_recovery_is_measured() -> None:
 
 def test_a_client_that_does_not_recover_is_not_waited_for_ever() -> None:
     assert recovery.measure("upbit_stream", "half-open", patience=0.1) is None
+
+
+def test_every_trade_that_is_sent_is_a_new_one() -> None:
+    """Or a client that drops what comes again would wait for ever."""
+    with Laboratory() as laboratory:
+        for wire_format in ("DEFAULT", "SIMPLE"):
+            job = Job(client="upbit_stream", kind="trade", wire_format=wire_format, messages=5000)
+            assert laboratory.measure(job)["rate"] > 0
+
+
+def test_duplicates_are_unchecked_where_that_is_measured() -> None:
+    job = Job(client="upbit_stream, duplicates unchecked", kind="trade", messages=5000)
+    with Laboratory() as laboratory:
+        assert laboratory.measure(job)["rate"] > 0
+
+
+def test_what_a_client_loses_is_counted() -> None:
+    faults = [(0.5, "reset"), (1.5, "reset")]
+    ours = losses.measure("upbit_stream", faults, calm=1.0)
+    assert (ours.lost, ours.doubled, ours.disordered, ours.met) == (0, 0, 0, 2)
+    assert ours.made > 50
+    plain = losses.measure("websocket-client + json, a loop", faults, calm=1.5)
+    assert plain.lost > 10
+    assert plain.ended_after is None
+
+
+def test_the_faults_are_the_same_for_everyone() -> None:
+    assert losses.schedule(50) == losses.schedule(50)
+    assert {kind for _, kind in losses.schedule(50)} == set(losses.FAULTS)
+
+
+def test_the_memory_of_the_recovery_is_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.recovery_cost"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        check=True,
+    )
+    # 855 windows of 128 ids: 4 MiB of numbers and places at least.
+    assert 4 < min(list(json.loads(done.stdout).values())[:2]) < 20
 
 
 def test_a_missed_target_is_marked() -> None:
