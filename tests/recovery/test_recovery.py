@@ -139,6 +139,24 @@ def test_a_snapshot_of_a_trade_that_never_comes_is_a_gap(house: House) -> None:
     assert house.taken() == [*made[:2], *made[5:], *made[2:5]]
 
 
+def test_a_loss_does_not_forget_that_a_snapshot_told_of_more(house: House) -> None:
+    """Not even a long time after what is missing, and when nothing else was missed."""
+    made = house.make(3)
+    house.put(made[0], "SNAPSHOT")
+    house.put(made[0] + 1)
+    house.put(made[2], "SNAPSHOT")
+    later = made[2] + 10_000 * 3_000  # milliseconds: the market goes on over the same line
+    for number in range(400):
+        house.put(later + number)
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.put(later + 399, "SNAPSHOT")  # what was delivered last
+    assert house.recovery.workers
+    house.recovery.end("the test knows enough")
+    (gap,) = house.gaps
+    assert gap.from_timestamp == (made[0] + 1) // 10_000
+
+
 def test_a_code_that_is_wanted_no_more_is_forgotten(house: House) -> None:
     first, _ = house.make(2)
     house.put(first, "SNAPSHOT")

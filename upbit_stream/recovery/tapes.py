@@ -119,6 +119,8 @@ class TradeTape(Tape):
         self._began_after = 0
         #: A snapshot told of this id before it came: (id, time, newest one then, until when).
         self.suspect: tuple[int, int, int, float] | None = None
+        # The newest id when it was told of, of one that had not come when the connection was lost.
+        self._missed_after: int | None = None
 
     def live_sink(self, deliver: Sink) -> Sink:
         """Each id once. A trade that is older than the one before it is late, not wrong."""
@@ -167,7 +169,12 @@ class TradeTape(Tape):
 
     @property
     def known_until(self) -> int:
-        return self._newest // IDS_PER_MS
+        return self._complete_until // IDS_PER_MS
+
+    @property
+    def _complete_until(self) -> int:
+        newest = self._newest
+        return newest if self._missed_after is None else min(newest, self._missed_after)
 
     @property
     def rate(self) -> float:
@@ -178,12 +185,16 @@ class TradeTape(Tape):
         return 1000 * len(self.recent) / max(milliseconds, 1.0)
 
     def lose(self, newest: Any) -> None:
-        if self.suspect is not None:
-            self.suspect = None
+        if self.suspect is None:
+            return
+        (id_, _, before, _), self.suspect = self.suspect, None
+        if self._came(id_, before):
             self.forget_older()
+        else:  # nobody waits for it any more: it is missing, whatever comes first
+            self._missed_after = before
 
     def continues(self, event: Trade) -> bool:
-        return event.sequential_id == self._newest
+        return self._missed_after is None and event.sequential_id == self._newest
 
     def tells_news(self, event: Trade) -> bool:
         return False  # it is the one that was delivered last
@@ -192,7 +203,7 @@ class TradeTape(Tape):
         return self._stretch(
             event.sequential_id or 0 if event is not None else 0,
             (event.trade_timestamp or 0) if event is not None else 0,
-            self._newest,
+            self._complete_until,
         )
 
     def _stretch(self, witness: int, until: int, newest: int) -> TradeStretch:
@@ -222,11 +233,14 @@ class TradeTape(Tape):
             return None
         (id_, at, newest, _), self.suspect = self.suspect, None
         stretch = self._stretch(id_, at, newest)
-        # (Or perhaps it came, and is not remembered.)
-        came = id_ in self.recent or min(self.recent, default=0) > newest
-        if came:
-            self.forget_older()
-        return None if came else stretch
+        if not self._came(id_, newest):
+            return stretch
+        self.forget_older()
+        return None
+
+    def _came(self, id_: int, newest: int) -> bool:
+        """Whether a trade came that was told of after ``newest``, remembered or not."""
+        return id_ in self.recent or min(self.recent, default=0) > newest
 
     def forget_older(self) -> None:
         """Remember as much as usual, and no more."""
@@ -246,6 +260,7 @@ class TradeTape(Tape):
             if trade.sequential_id not in known:
                 trades.setdefault(trade.sequential_id, trade)
         merged = sorted(trades.values(), key=_order)
+        self._missed_after = None
         self.forget_older()
         self.recent.extend(one.sequential_id for one in merged if one.sequential_id is not None)
         return merged
