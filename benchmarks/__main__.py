@@ -28,7 +28,12 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="of the numbers of messages and seconds (1.0)"
     )
-    parser.add_argument("--only", metavar="SUITE", action="append", help="one suite; repeatable")
+    parser.add_argument(
+        "--only",
+        metavar="SUITE",
+        action="append",
+        help="one suite (with --losses: one client); repeatable",
+    )
     for name, what in _OTHERS.items():
         parser.add_argument(
             f"--{name}", dest="other", action="store_const", const=name, help=f"instead: {what}"
@@ -43,7 +48,7 @@ def main() -> None:
     if options.here and options.other:
         from benchmarks.run import run_other
 
-        run_other(options.other, options.rounds, options.scale, options.output)
+        run_other(options.other, options.rounds, options.scale, options.only, options.output)
     elif options.here:
         from benchmarks.run import run
 

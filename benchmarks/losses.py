@@ -1,222 +1,168 @@
-"""What clients lose under the same faults: each with a simulator of its own, all at once."""
+"""What clients lose under the same faults: against the simulator, for real."""
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from benchmarks.clients.taking import CLIENTS, CODES
+from benchmarks.clients.trades import CLIENTS
+from tests.chaos.culprit import Culprit
+from tests.chaos.oracle import Verdict, judge
+from tests.chaos.plan import plan
 from tests.process import SimulatorProcess
 
-__all__ = ["FAULTS", "Losses", "measure", "report", "schedule"]
+__all__ = ["Outcome", "measure", "report"]
 
-# Trades a second, over all codes.
+# Trades a second, over so many codes.
 _RATE = 50
-
-# Seconds between two faults: from and to.
-_PAUSE = (1.0, 2.0)
-
-# Seconds for which a socket is half-open before it is reset.
-_HALF_OPEN = 1.0
-
-# Seconds: until a client must have begun, for which the market goes on after the last fault, and
-# for which what is under way is waited for when it has stopped.
-_BEGIN = 20.0
-_CALM = 8.0
-_UNDER_WAY = 4.0
-
-_SEED = 6
+_CODES = 3
+_SEED = 1
+# Seconds between two faults, on average.
+_PACE = 1.5
+# Seconds without a trade after which a client is taken for hung: more than an outage of REST, for
+# which a client that repairs holds back what is live.
+_HUNG = 30.0
+# Seconds for everything to be well again after the last fault.
+_CALM = 45.0
 
 
-def _half_open(sim: SimulatorProcess) -> None:
-    sim.do("stall")
-    time.sleep(_HALF_OPEN)
-    sim.do("reset")
+@dataclass
+class Outcome:
+    """Of one client."""
+
+    verdict: Verdict
+    #: How often its process ended, and how often it hung, and was started again.
+    ended: int
+    hung: int
+    seconds: float
 
 
-def _unavailable_twice(sim: SimulatorProcess) -> None:
-    sim.do("fail_handshakes", status=503, count=2)
-    sim.do("reset")
+class _Supervised:
+    """A client's process, which is started again when it ends or hangs."""
 
+    def __init__(self, name: str, url: str, codes: Sequence[str]) -> None:
+        self._arguments = (name, url, ",".join(codes))
+        # Appended to by the reader of the process alone; there is one at a time.
+        self.ids: defaultdict[str, list[int]] = defaultdict(list)
+        self._heard_at = 0.0
+        self.ended = self.hung = 0
+        self._start()
 
-FAULTS: dict[str, Callable[[SimulatorProcess], object]] = {
-    "close 1000": lambda sim: sim.do("close", code=1000),
-    "close 1012": lambda sim: sim.do("close", code=1012),
-    "reset": lambda sim: sim.do("reset"),
-    "end without a close frame": lambda sim: sim.do("eof"),
-    "restart": lambda sim: sim.do("restart"),
-    "reset, and 503 twice": _unavailable_twice,
-    f"half-open for {_HALF_OPEN:g} s, then reset": _half_open,
-}
-
-
-def schedule(count: int, seed: int = _SEED) -> list[tuple[float, str]]:
-    """Seconds to wait and the fault then; of each kind as many, shuffled."""
-    chance = random.Random(seed)
-    kinds = [list(FAULTS)[number % len(FAULTS)] for number in range(count)]
-    chance.shuffle(kinds)
-    return [(chance.uniform(*_PAUSE), kind) for kind in kinds]
-
-
-class Losses(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client was given, compared with the ledger."""
-
-    #: Trades that were made, from the first one that it was given.
-    made: int
-    lost: int
-    #: Trades that it was given again, and those of them that came as a snapshot.
-    doubled: int
-    snapshots: int
-    #: Trades that came after a younger one of the same code.
-    disordered: int
-    #: Faults that found it connected.
-    met: int
-    #: After so many faults it had ended; None: it never did.
-    ended_after: int | None
-
-
-class _Taking:
-    """A client's process, and what it took."""
-
-    def __init__(self, name: str, url: str) -> None:
+    def _start(self) -> None:
+        self._heard_at = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.clients.taking", name, url],
+            [sys.executable, "-m", "benchmarks.clients.trades", *self._arguments],
             cwd=Path(__file__).parent.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        # Appended to by the reader alone: code, id, whether it was a snapshot.
-        self.taken: list[tuple[str, int, bool]] = []
-        self._reader = threading.Thread(target=self._read)
+        self._reader = threading.Thread(target=self._read, args=(self._process,))
         self._reader.start()
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            code, id_, *mark = line.split()
-            self.taken.append((code, int(id_), bool(mark)))
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            code, sequential_id = line.split()
+            self.ids[code].append(int(sequential_id))
+            self._heard_at = time.monotonic()
 
-    @property
-    def ended(self) -> bool:
-        return self._process.poll() is not None
-
-    def wait_for(self, codes: Iterable[str]) -> None:
-        """Until there was a trade of each."""
-        deadline = time.monotonic() + _BEGIN
-        while {code for code, _, _ in list(self.taken)} != set(codes):
-            if time.monotonic() >= deadline:
-                raise RuntimeError("it gets no trades at all")
-            time.sleep(0.01)
-
-    def wait_until(self, last: Mapping[str, int]) -> None:
-        """Until the last trade of each code came, for a while."""
-        deadline = time.monotonic() + _UNDER_WAY
-        while time.monotonic() < deadline:
-            if set(last.items()) <= {(code, id_) for code, id_, _ in list(self.taken)}:
-                return
-            time.sleep(0.05)
+    def look_after(self) -> None:
+        """Start it again, if there is need."""
+        if self._process.poll() is not None:
+            self.ended += 1
+        elif time.monotonic() - self._heard_at > _HUNG:
+            self.hung += 1
+        else:
+            return
+        self.close()
+        self._start()
 
     def close(self) -> None:
-        with self._process:  # it closes the pipe, and waits
-            self._process.kill()
-            self._reader.join()
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
-def measure(client: str, faults: Iterable[tuple[float, str]], calm: float = _CALM) -> Losses:
-    """A fresh client through all of them; then the market goes on for ``calm`` seconds."""
-    arguments = ("--codes", ",".join(CODES), "--rate", f"{_RATE}", "--seed", f"{_SEED}")
+def measure(client: str, faults: int) -> Outcome:
+    """One client under the first ``faults`` faults of the seed's plan."""
+    steps = plan(faults, _SEED, _PACE)
+    arguments = ("--codes", str(_CODES), "--rate", str(_RATE), "--seed", str(_SEED))
     with SimulatorProcess(*arguments) as sim:
-        taking = _Taking(client, sim.url)
+        codes: list[str] = sim.do("codes")
+        flowing = _Supervised(client, sim.url, codes)
         try:
-            taking.wait_for(CODES)
-            met, ended_after = 0, None
-            for number, (pause, kind) in enumerate(faults):
-                time.sleep(pause)
-                if taking.ended and ended_after is None:
-                    ended_after = number
-                met += bool(sim.do("connections"))
-                FAULTS[kind](sim)
-            time.sleep(calm)
+            _wait_for_all(flowing, dict.fromkeys(codes, 0))
+            culprit, began = Culprit(sim), time.monotonic()
+            while steps:
+                flowing.look_after()
+                if steps[0].at <= time.monotonic() - began:
+                    culprit.step(steps.pop(0))
+                else:
+                    time.sleep(0.01)
+            for misdelivery in ("drop_trades", "duplicate_trades", "reorder_trades"):
+                sim.do(misdelivery)
+            _wait_for_all(flowing, {code: sim.do("trade", code=code) for code in codes})
             sim.do("rate", value=0)
-            ledgers = {code: sim.do("ledger", code=code) for code in CODES}
-            taking.wait_until({code: ledgers[code][-1] for code in CODES})
+            for _ in range(2):  # the first may be one that is held back
+                last = {code: sim.do("trade", code=code) for code in codes}
+            _wait_for_all(flowing, last)
         finally:
-            taking.close()
-    return _compare(taking.taken, ledgers, met, ended_after)
+            flowing.close()
+        total = Verdict()
+        for code in codes:
+            total.add(judge(sim.do("ledger", code=code), flowing.ids[code], last[code], ()))
+    return Outcome(total, flowing.ended, flowing.hung, time.monotonic() - began)
 
 
-def _compare(
-    taken: list[tuple[str, int, bool]],
-    ledgers: dict[str, list[int]],
-    met: int,
-    ended_after: int | None,
-) -> Losses:
-    seen: dict[str, set[int]] = {code: set() for code in ledgers}
-    first: dict[str, int] = {}
-    newest: dict[str, int] = {}
-    doubled = snapshots = disordered = 0
-    for code, id_, is_snapshot in taken:
-        if id_ in seen[code]:
-            doubled += 1
-            snapshots += is_snapshot
-            continue
-        seen[code].add(id_)
-        first.setdefault(code, id_)
-        disordered += id_ < newest.get(code, 0)
-        newest[code] = max(id_, newest.get(code, 0))
-    made = {code: {id_ for id_ in ledgers[code] if id_ >= first[code]} for code in ledgers}
-    return Losses(
-        made=sum(map(len, made.values())),
-        lost=sum(len(made[code] - seen[code]) for code in ledgers),
-        doubled=doubled,
-        snapshots=snapshots,
-        disordered=disordered,
-        met=met,
-        ended_after=ended_after,
-    )
+def _wait_for_all(flowing: _Supervised, ids: dict[str, int]) -> None:
+    deadline = time.monotonic() + _CALM
+    while time.monotonic() < deadline:
+        if all(max(flowing.ids[code], default=-1) >= last for code, last in ids.items()):
+            return
+        flowing.look_after()
+        time.sleep(0.02)
 
 
-def report(count: int, circumstances: str) -> str:
-    """The table: ``count`` faults for everyone."""
-    present = [name for name in CLIENTS if not name.startswith("upbit-sdk") or find_spec("upbit")]
-    faults = schedule(count)
-    with ThreadPoolExecutor(len(present)) as pool:
-        found = list(pool.map(lambda name: measure(name, faults), present))
+def report(faults: int, clients: Sequence[str], circumstances: str) -> str:
+    """The table."""
     lines = [
         circumstances,
         "",
-        f"{count} faults, one every {_PAUSE[0]:g} to {_PAUSE[1]:g} s, of each kind as many: "
-        f"{', '.join(FAULTS)}. {_RATE} trades a second over {len(CODES)} codes. Each client in a "
-        "process of its own, with a simulator (the same seed) in another, all at the same time and "
-        f"with the same schedule (seed {_SEED}). Compared with the simulator's ledger, from the "
-        "first trade that a client was given until the market was stopped, "
-        f"{_CALM:g} s after the last fault. With the defaults of each, but that upbit_stream may "
-        "connect again 0.1 s after its last connect (min_interval), so that more of the faults "
-        "find it connected; every fault is for both of its lines at once. upbit-sdk is its own "
-        "reconnecting stream (ws_stream), and, in a second row, a loop around it that begins it "
-        "again a second after it ended. The loop of websocket-client connects again a second "
-        "after any error. A fault that finds a client connected meets it.",
+        f"The same {faults} faults for each (seed {_SEED}, {_PACE:g} s apart on average; those of "
+        f"`tests/chaos`), {_RATE} trades a second over {_CODES} codes. A client that ends is "
+        f"started again at once, one that is silent for {_HUNG:g} s is killed and started again. "
+        "Doubled: delivered more than once, also as the snapshot after a reconnect. "
+        "Sent late: by the simulator on purpose. websocket-client: `run_forever` in a loop, with "
+        "pings, a second between attempts. The clients ran side by side.",
         "",
-        "| client | trades made | lost | for each fault that met it | doubled (of them "
-        "snapshots) | out of order | faults that met it | how it ended |",
+        "| client | trades | lost | doubled | out of order | sent late | ended | hung |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, one in zip(present, found, strict=True):
-        end, each = "still running", f"{one.lost / max(one.met, 1):.1f}"
-        if one.ended_after is not None:
-            end, each = f"by itself, at fault {one.ended_after}", ""
+    # Side by side, each with a simulator of its own: what is measured is not time.
+    with ThreadPoolExecutor(len(clients)) as threads:
+        outcomes = list(threads.map(lambda name: measure(name, faults), clients))
+    for name, outcome in zip(clients, outcomes, strict=True):
+        of = outcome.verdict
         lines.append(
-            f"| {name} | {one.made:,} | {one.lost:,} ({one.lost / one.made:.1%}) | {each} | "
-            f"{one.doubled:,} ({one.snapshots:,}) | {one.disordered:,} | {one.met} | {end} |"
+            f"| {name} | {of.trades:,} | {len(of.lost):,} | {of.doubled:,} | "
+            f"{len(of.out_of_order):,} | {of.late:,} | {outcome.ended} × | {outcome.hung} × |"
         )
     return "\n".join(lines) + "\n"
+
+
+def everyone() -> list[str]:
+    """The clients that are installed here."""
+    from importlib.util import find_spec
+
+    return [name for name in CLIENTS if name != "upbit-sdk" or find_spec("upbit") is not None]

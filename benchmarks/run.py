@@ -46,24 +46,41 @@ def run(rounds: int, scale: float, only: Sequence[str] | None, output: Path | No
     print(text)
 
 
-def _run_recovery(_: int, scale: float) -> str:
+def run_other(
+    name: str, rounds: int, scale: float, only: Sequence[str] | None, output: Path | None
+) -> None:
+    """Measure one of the :data:`OTHERS`, print the table, and write it.
+
+    ``only``: these clients, where clients are compared.
+    """
+    text = OTHERS[name](rounds, scale, only)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / f"{name}.md").write_text(text, "utf-8")
+    print(text)
+
+
+def _recovery(_: int, scale: float, __: Sequence[str] | None) -> str:
     """How long clients are without data after a fault, twenty times each at ``scale`` 1.0."""
-    return recovery.report(
-        max(1, round(20 * scale)), max(1, round(3 * scale)), f"{_circumstances()}."
-    )
+    times = max(1, round(20 * scale)), max(1, round(3 * scale))
+    return recovery.report(*times, f"{_circumstances()}.")
 
 
-def _run_losses(_: int, scale: float) -> str:
-    """What clients lose under a hundred faults, at ``scale`` 1.0."""
-    return losses.report(max(1, round(100 * scale)), f"{_circumstances()}.")
+def _losses(_: int, scale: float, only: Sequence[str] | None) -> str:
+    """What each client loses, under a hundred faults at ``scale`` 1.0."""
+    there = losses.everyone()
+    unknown = set(only or ()) - set(there)
+    if unknown:
+        sys.exit(f"there is no client {', '.join(unknown)} here; there are {', '.join(there)}")
+    return losses.report(max(1, round(100 * scale)), only or there, f"{_circumstances()}.")
 
 
-def _run_outage(_: int, scale: float) -> str:
+def _outage(_: int, scale: float, __: Sequence[str] | None) -> str:
     """How an outage of ten minutes is repaired, at ``scale`` 1.0."""
     return outage.report(scale, f"{_circumstances()}.")
 
 
-def _run_recovery_cost(rounds: int, scale: float) -> str:
+def _recovery_cost(rounds: int, scale: float, _: Sequence[str] | None) -> str:
     """What the recovery costs on a good day."""
     report = Report()
     with Laboratory() as laboratory:
@@ -74,22 +91,14 @@ def _run_recovery_cost(rounds: int, scale: float) -> str:
     return markdown(report, f"{_circumstances()}. {spread}")
 
 
-#: What is measured instead of the suites, by the name of its file: rounds and scale → the text.
-OTHERS: dict[str, Callable[[int, float], str]] = {
-    "recovery": _run_recovery,
-    "losses": _run_losses,
-    "outage": _run_outage,
-    "recovery-cost": _run_recovery_cost,
+#: What is measured instead of the suites, by the name of its file: what makes its text of the
+#: rounds, the scale and the chosen clients.
+OTHERS: dict[str, Callable[[int, float, Sequence[str] | None], str]] = {
+    "recovery": _recovery,
+    "losses": _losses,
+    "outage": _outage,
+    "recovery-cost": _recovery_cost,
 }
-
-
-def run_other(name: str, rounds: int, scale: float, output: Path | None) -> None:
-    """Measure one of the :data:`OTHERS`, print the table, and write it."""
-    text = OTHERS[name](rounds, scale)
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / f"{name}.md").write_text(text, "utf-8")
-    print(text)
 
 
 def _circumstances() -> str:
