@@ -27,7 +27,7 @@ _LOOK = 0.02  # seconds between two looks
 
 # Seconds: in which the market flows before the outage; after which a stream that has not begun, and
 # a code that is not live again, is given up.
-_BEFORE = 3.0
+_BEFORE = 2.0
 _PATIENCE = 60.0
 _DEADLINE = 180.0
 
