@@ -12,6 +12,14 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENT = ROOT / ".benchmarks"
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 
+# What may be measured instead of the suites.
+_OTHERS = {
+    "recovery": "how long a client is without data after each kind of fault (20 rounds)",
+    "losses": "what each client loses under the same 100 faults",
+    "outage": "how an outage of ten minutes is repaired",
+    "recovery-cost": "the memory of the recovery, and what looking for duplicates costs",
+}
+
 
 def main() -> None:
     """Read the arguments and do it."""
@@ -26,16 +34,10 @@ def main() -> None:
         action="append",
         help="one suite (with --losses: one client); repeatable",
     )
-    parser.add_argument(
-        "--recovery",
-        action="store_true",
-        help="instead: how long a client is without data after each kind of fault (20 rounds)",
-    )
-    parser.add_argument(
-        "--losses",
-        action="store_true",
-        help="instead: what each client loses under the same 100 faults (--only CLIENT)",
-    )
+    for name, what in _OTHERS.items():
+        parser.add_argument(
+            f"--{name}", dest="other", action="store_const", const=name, help=f"instead: {what}"
+        )
     parser.add_argument("--output", type=Path, help="folder for the table and the plots")
     parser.add_argument(
         "--here",
@@ -43,14 +45,10 @@ def main() -> None:
         help="measure in this environment, and leave out the peers that it has not",
     )
     options = parser.parse_args()
-    if options.here and options.recovery:
-        from benchmarks.run import run_recovery
+    if options.here and options.other:
+        from benchmarks.run import run_other
 
-        run_recovery(options.scale, options.output)
-    elif options.here and options.losses:
-        from benchmarks.run import run_losses
-
-        run_losses(options.scale, options.only, options.output)
+        run_other(options.other, options.rounds, options.scale, options.only, options.output)
     elif options.here:
         from benchmarks.run import run
 

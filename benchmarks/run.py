@@ -7,17 +7,17 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import losses, recovery
+from benchmarks import losses, outage, recovery, recovery_cost
 from benchmarks.findings import Report
 from benchmarks.laboratory import Laboratory
 from benchmarks.report import markdown, plots
 from benchmarks.suites import SUITES, Bench
 
-__all__ = ["run", "run_losses", "run_recovery"]
+__all__ = ["OTHERS", "run", "run_other"]
 
 PACKAGES = (
     "msgspec", "websocket-client", "websockets", "picows", "upbit-sdk", "pyupbit", "ccxt"
@@ -46,31 +46,59 @@ def run(rounds: int, scale: float, only: Sequence[str] | None, output: Path | No
     print(text)
 
 
-def run_recovery(scale: float, output: Path | None) -> None:
-    """Measure recovery times, twenty of each at ``scale`` 1.0, print the table, and write it."""
-    text = recovery.report(
-        max(1, round(20 * scale)), max(1, round(3 * scale)), _circumstances() + "."
-    )
+def run_other(
+    name: str, rounds: int, scale: float, only: Sequence[str] | None, output: Path | None
+) -> None:
+    """Measure one of the :data:`OTHERS`, print the table, and write it.
+
+    ``only``: these clients, where clients are compared.
+    """
+    text = OTHERS[name](rounds, scale, only)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        (output / "recovery.md").write_text(text, "utf-8")
+        (output / f"{name}.md").write_text(text, "utf-8")
     print(text)
 
 
-def run_losses(scale: float, only: Sequence[str] | None, output: Path | None) -> None:
-    """Measure what each client loses, under a hundred faults at ``scale`` 1.0, print and write it.
+def _recovery(_: int, scale: float, __: Sequence[str] | None) -> str:
+    """How long clients are without data after a fault, twenty times each at ``scale`` 1.0."""
+    times = max(1, round(20 * scale)), max(1, round(3 * scale))
+    return recovery.report(*times, f"{_circumstances()}.")
 
-    ``only``: these clients.
-    """
+
+def _losses(_: int, scale: float, only: Sequence[str] | None) -> str:
+    """What each client loses, under a hundred faults at ``scale`` 1.0."""
     there = losses.everyone()
     unknown = set(only or ()) - set(there)
     if unknown:
         sys.exit(f"there is no client {', '.join(unknown)} here; there are {', '.join(there)}")
-    text = losses.report(max(1, round(100 * scale)), only or there, _circumstances() + ".")
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "losses.md").write_text(text, "utf-8")
-    print(text)
+    return losses.report(max(1, round(100 * scale)), only or there, f"{_circumstances()}.")
+
+
+def _outage(_: int, scale: float, __: Sequence[str] | None) -> str:
+    """How an outage of ten minutes is repaired, at ``scale`` 1.0."""
+    return outage.report(scale, f"{_circumstances()}.")
+
+
+def _recovery_cost(rounds: int, scale: float, _: Sequence[str] | None) -> str:
+    """What the recovery costs on a good day."""
+    report = Report()
+    with Laboratory() as laboratory:
+        bench = Bench(laboratory, rounds, scale, report)
+        recovery_cost.checking(bench)
+        recovery_cost.memory(bench)
+    spread = f"Medians of {rounds} rounds in turns, lowest and highest in brackets."
+    return markdown(report, f"{_circumstances()}. {spread}")
+
+
+#: What is measured instead of the suites, by the name of its file: what makes its text of the
+#: rounds, the scale and the chosen clients.
+OTHERS: dict[str, Callable[[int, float, Sequence[str] | None], str]] = {
+    "recovery": _recovery,
+    "losses": _losses,
+    "outage": _outage,
+    "recovery-cost": _recovery_cost,
+}
 
 
 def _circumstances() -> str:

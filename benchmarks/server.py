@@ -11,7 +11,8 @@ import socket
 import ssl
 import sys
 import time
-from itertools import cycle, islice
+from collections.abc import Iterator
+from itertools import count, cycle, islice
 
 import msgspec
 import trustme
@@ -26,6 +27,8 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # The first bytes of frames.
 _CLOSE, _PING, _PONG = 0x88, 0x89, 0x8A
 _AT_ONCE = 512 * 1024  # bytes in one call of the system
+# The id of a trade, in DEFAULT or SIMPLE.
+_ID = re.compile(rb'("sequential_id":|"sid":)(\d+)')
 
 
 def serve(authority: str) -> None:
@@ -41,6 +44,7 @@ def serve(authority: str) -> None:
         for line in sys.stdin:
             job = msgspec.json.decode(line, type=Job)
             frames = [frame(one) for one in payloads(job.kind, job.wire_format, job.codes)]
+            ids = _ids(frames[0])
             print("ready", flush=True)
             client = listener.accept()[0]
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,23 +58,40 @@ def serve(authority: str) -> None:
                     if job.rate:
                         _send_paced(client, hearing, job)
                     else:
-                        _send_all(client, hearing, frames, job.messages)
+                        _send_all(client, hearing, frames, job.messages, ids)
                     while True:
                         hearing.wait()  # until it leaves
                 except OSError:
                     pass  # it has left
 
 
-def _send_all(client: socket.socket, hearing: _Hearing, frames: list[bytes], messages: int) -> None:
+def _ids(first: bytes) -> Iterator[int] | None:
+    """Rising ids for trades, from that of the ``first`` frame; None for everything else."""
+    found = _ID.search(first)
+    return None if found is None else count(int(found[2]))
+
+
+def _send_all(
+    client: socket.socket,
+    hearing: _Hearing,
+    frames: list[bytes],
+    messages: int,
+    ids: Iterator[int] | None,
+) -> None:
+    """As fast as they are taken; trades with ``ids``, for one that comes again is no trade."""
     size = sum(map(len, frames)) // len(frames)
+    if ids is not None:
+        frames = [_ID.sub(rb"\1%d", one.replace(b"%", b"%%")) for one in frames]
     endless = cycle(frames)
     # The chunks begin at different frames, so each is made once and sent again and again.
     number = max(1, _AT_ONCE // size // len(frames)) * len(frames)
     chunk = b"".join(islice(endless, number))
     for _ in range(messages // number):
-        client.sendall(chunk)
+        client.sendall(chunk if ids is None else chunk % tuple(islice(ids, number)))
         hearing.answer()
-    client.sendall(b"".join(islice(endless, messages % number)))
+    left = messages % number
+    chunk = b"".join(islice(endless, left))
+    client.sendall(chunk if ids is None else chunk % tuple(islice(ids, left)))
 
 
 def _send_paced(client: socket.socket, hearing: _Hearing, job: Job) -> None:

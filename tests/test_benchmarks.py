@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -67,6 +68,31 @@ def test_recovery_is_measured() -> None:
 
 def test_a_client_that_does_not_recover_is_not_waited_for_ever() -> None:
     assert recovery.measure("upbit_stream", "half-open", patience=0.1) is None
+
+
+def test_every_trade_that_is_sent_is_a_new_one() -> None:
+    """Or a client that drops what comes again would wait for ever."""
+    with Laboratory() as laboratory:
+        for wire_format in ("DEFAULT", "SIMPLE"):
+            job = Job(client="upbit_stream", kind="trade", wire_format=wire_format, messages=5000)
+            assert laboratory.measure(job)["rate"] > 0
+
+
+def test_duplicates_are_unchecked_where_that_is_measured() -> None:
+    job = Job(client="upbit_stream, duplicates unchecked", kind="trade", messages=5000)
+    with Laboratory() as laboratory:
+        assert laboratory.measure(job)["rate"] > 0
+
+
+def test_the_memory_of_the_recovery_is_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.recovery_cost"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        check=True,
+    )
+    # 855 windows of 128 ids of 8 bytes: 0.8 MiB at least.
+    assert 0.8 < min(list(json.loads(done.stdout).values())[:2]) < 20
 
 
 def test_a_missed_target_is_marked() -> None:

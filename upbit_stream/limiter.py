@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 
 from upbit_stream.protocol.limits import CONNECTS, REST_CALLS, RateLimit
 
-__all__ = ["RateLimiter", "connect_limiter", "rest_limiter"]
+__all__ = ["CallLimiter", "RateLimiter", "connect_limiter", "rest_limiter"]
 
 # What was sent evenly may arrive in a bunch. A window counts as longer by this much, in seconds.
 _SLACK = 0.1
+
+# Seconds until one may ask again when every call that is allowed waits for its answer.
+_LOOK = 0.05
 
 
 class RateLimiter:
@@ -36,7 +39,7 @@ class RateLimiter:
             wait = max(self._wait(limit, now) for limit in self._limits)
             wait = max(wait, self._held_until - now)
             if wait <= 0:
-                self._taken.append(now)
+                self._note(now)
                 return 0.0
             return wait
 
@@ -51,39 +54,77 @@ class RateLimiter:
         """
         self._lock = threading.Lock()
 
+    def _note(self, now: float) -> None:
+        self._taken.append(now)
+
     def _wait(self, limit: RateLimit, now: float) -> float:
         if len(self._taken) < limit.count:
             return 0.0
         return self._taken[-limit.count] + limit.seconds + _SLACK - now
 
 
+class CallLimiter(RateLimiter):
+    """Of calls that are answered: each counts until one span after its answer.
+
+    However long a call is under way, the other side has counted it before it answers. So its
+    window never holds more than the limit, even where calls that were sent evenly arrive in a
+    bunch; no slack is needed. Whoever was given a permission calls :meth:`answered`.
+    """
+
+    def __init__(self, limits: Sequence[RateLimit]) -> None:
+        super().__init__(limits)
+        # Calls without an answer until now. Guarded like what is counted.
+        self._open = 0
+
+    def answered(self) -> None:
+        """A call has its answer, or will never have one."""
+        with self._lock:
+            self._open -= 1
+            self._taken.append(time.monotonic())
+
+    def disown(self) -> None:
+        """The open calls are the parent's, who hears their answers."""
+        super().disown()
+        while self._open > 0:
+            self.answered()
+
+    def _note(self, now: float) -> None:
+        self._open += 1
+
+    def _wait(self, limit: RateLimit, now: float) -> float:
+        free = limit.count - self._open
+        if free <= 0:
+            return _LOOK
+        if len(self._taken) < free:
+            return 0.0
+        return self._taken[-free] + limit.seconds - now
+
+
 # One limiter for each host (and, for REST, for each group of calls), for the whole process: the
 # exchange counts by IP address.
-_shared: dict[tuple[str, str], RateLimiter] = {}
+_connects: dict[str, RateLimiter] = {}
+_calls: dict[tuple[str, str], CallLimiter] = {}
 _shared_lock = threading.Lock()
 
 
 def connect_limiter(url: str) -> RateLimiter:
     """The limiter for handshakes with the host of ``url``."""
-    return _limiter(url, "connect", CONNECTS)
+    with _shared_lock:
+        return _connects.setdefault(urlsplit(url).netloc, RateLimiter(CONNECTS))
 
 
-def rest_limiter(url: str, group: str) -> RateLimiter:
+def rest_limiter(url: str, group: str) -> CallLimiter:
     """The limiter for REST calls of a ``group`` (``trade``, ``candle`` …) to the host of
     ``url``.
     """
-    return _limiter(url, group, REST_CALLS)
-
-
-def _limiter(url: str, group: str, limits: Sequence[RateLimit]) -> RateLimiter:
     with _shared_lock:
-        return _shared.setdefault((urlsplit(url).netloc, group), RateLimiter(limits))
+        return _calls.setdefault((urlsplit(url).netloc, group), CallLimiter(REST_CALLS))
 
 
 def _after_fork() -> None:
     global _shared_lock
     _shared_lock = threading.Lock()
-    for limiter in list(_shared.values()):
+    for limiter in [*_connects.values(), *_calls.values()]:
         limiter.disown()
 
 

@@ -27,6 +27,7 @@ class Consume(Protocol):
 #: Name → module, and the package that it needs.
 CLIENTS = {
     "upbit_stream": ("ours", "upbit_stream"),
+    "upbit_stream, duplicates unchecked": ("unchecked", "upbit_stream"),
     "the limit": ("limit", "msgspec"),
     "nothing but reading": ("drain", "websocket"),
     "picows + msgspec": ("picows_msgspec", "picows"),

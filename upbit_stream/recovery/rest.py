@@ -10,7 +10,7 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING
 
 from upbit_stream.config import ReconnectPolicy
-from upbit_stream.limiter import rest_limiter
+from upbit_stream.limiter import CallLimiter, rest_limiter
 from upbit_stream.protocol.limits import stated_wait
 
 if TYPE_CHECKING:
@@ -60,10 +60,8 @@ class RestClient:
         while True:
             while (wait := limiter.take()) > 0:
                 self.sleep(wait, deadline, why)
-            if time.monotonic() >= deadline:
-                raise RestFailed(why)
             try:
-                status, headers, body = self._request(path, fields, deadline)
+                status, headers, body = self._counted(limiter, path, fields, deadline, why)
             except _NoAnswer as failure:
                 why = str(failure)
                 unanswered += 1
@@ -104,6 +102,22 @@ class RestClient:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.clear()
+
+    def _counted(
+        self,
+        limiter: CallLimiter,
+        path: str,
+        fields: Mapping[str, str],
+        deadline: float,
+        why: str,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """With a permission of the limiter, which learns when it was used."""
+        try:
+            if time.monotonic() >= deadline:
+                raise RestFailed(why)
+            return self._request(path, fields, deadline)
+        finally:
+            limiter.answered()
 
     def _request(
         self, path: str, fields: Mapping[str, str], deadline: float

@@ -114,6 +114,7 @@ class Server:
         self.muted = False
         self._numbers = 0
         self._listener: asyncio.Server | None = None
+        self._closing: asyncio.Task[None] | None = None
         # The port while nobody listens on it.
         self._reserved: socket.socket | None = None
         # Made by the thread before start() returns.
@@ -203,6 +204,10 @@ class Server:
             for connection in list(self.connections.values()):
                 connection.pipe.abort()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._closing is not None:
+                await self._closing
+            for connection in list(self.connections.values()):  # accepted at the last moment
+                connection.pipe.abort()
             # Transports close in the next rounds of the loop.
             for _ in range(3):
                 await asyncio.sleep(0)
@@ -224,10 +229,25 @@ class Server:
     def stop_listening(self) -> None:
         """Refuse connections. The port stays ours: bound, but nobody listens."""
         if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+            listener, self._listener = self._listener, None
+            if os.name == "posix":
+                for sock in listener.sockets:
+                    self._loop.remove_reader(sock.fileno())
+                    with contextlib.suppress(OSError):
+                        sock.shutdown(socket.SHUT_RDWR)
+                self._closing = self._loop.create_task(self._close_soon(listener))
+            else:
+                listener.close()
             with contextlib.suppress(OSError):
                 self._reserved = _bind(self.setup.host, self.port)
+
+    async def _close_soon(self, listener: asyncio.Server) -> None:
+        """Close a listener that refuses already. At once would be too soon: before Python 3.12
+        asyncio loses the sockets that were accepted a moment ago.
+        """
+        for _ in range(3):
+            await asyncio.sleep(0)
+        listener.close()
 
     def drop_all(self, how: str) -> None:
         """End every connection, also those that did not shake hands yet."""
