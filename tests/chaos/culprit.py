@@ -63,3 +63,5 @@ class Culprit:
                     return
             except urllib.error.HTTPError as error:
                 error.close()
+            except OSError:  # another fault has shut the door; the client uses them up
+                return
