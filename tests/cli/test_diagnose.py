@@ -40,7 +40,7 @@ def test_a_server_that_refuses_is_a_report_and_exit_code_1(
     assert (exit_code, told) == (1, "")
     assert "HTTP 503; the exchange" in out
     assert "\x1b" not in out
-    assert out.split("\n")[0] == f"{sim.url}: NOT healthy, 0 of 10 criteria met"
+    assert out.split("\n")[0] == f"{sim.url}: NOT healthy, 0 of 11 criteria met"
     assert "\nconnectivity\n" in out
     assert "\nverdict\n" in out
     assert "not reached" in out

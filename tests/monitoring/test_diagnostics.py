@@ -315,6 +315,27 @@ def test_reconnects() -> None:
     assert stability.ended == ()
 
 
+# What is fetched over REST takes its time, and is told when it is there.
+@pytest.mark.parametrize(("backfill", "seconds"), [(True, 6.0), (False, RUN)])
+def test_gaps(sim: Simulator, backfill: bool, seconds: float) -> None:
+    def trouble() -> None:
+        sim.refuse()
+        sim.reset()
+        for _ in range(5):
+            sim.trade("KRW-BTC")
+        sim.accept()
+
+    diagnostics = WebSocketDiagnostics(sim.url, config=StreamConfig(backfill=backfill))
+    report = diagnostics.run_connection_test(seconds, at("observing", trouble))
+    (gap,) = [one for one in report.stability.gaps if one.startswith("trade ")]
+    assert gap in str(report)
+    assert ("5 events of" in gap) is backfill
+    assert report.stability.unrepaired == (0 if backfill else 1)
+    assert ("gaps with trades that are missing" in unmet(report)) is not backfill
+    # Tickers and order books missed something, too, and no worse than that.
+    assert report.stability.unrepaired <= len(report.stability.gaps)
+
+
 def test_a_slow_line_and_frames_that_cannot_be_decoded() -> None:
     def trouble() -> None:
         sim.send_raw(b"this is not JSON")

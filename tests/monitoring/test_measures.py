@@ -120,6 +120,8 @@ def unmet(**changes: object) -> dict[str, float | None]:
             {"first snapshot, slowest request": None, "codes without a snapshot": None},
         ),
         ({"stability": Stability(reconnects=2)}, {"reconnects": 2}),
+        ({"stability": Stability(gaps=("a", "b"))}, {}),
+        ({"stability": Stability(unrepaired=1)}, {"gaps with trades that are missing": 1}),
         ({"stability": Stability(dropped=3)}, {"dropped events": 3}),
         ({"stability": Stability(undecodable=4)}, {"undecodable frames": 4}),
         ({"stability": Stability(silent_types=("trade",))}, {"types without any message": 1}),

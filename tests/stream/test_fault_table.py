@@ -182,6 +182,8 @@ HITCHES: dict[str, Hitch] = {
     "reset before the upgrade": Hitch([reset, reset]),
     "the end in the middle of the upgrade": Hitch([cut, cut]),
     "an upgrade that hangs": Hitch([hang, hang], delays=(0.5 + 0.09, 0.5 + 0.18)),
+    "a TLS handshake that hangs": Hitch([hang, hang], tls=True, delays=(0.5 + 0.09, 0.5 + 0.18)),
+    "TLS cut off": Hitch([cut, cut], tls=True),
     "TLS reset": Hitch([reset, reset], tls=True),
     "TLS answered in plain text": Hitch([answer(400), answer(400)], tls=True),
     **{f"HTTP {status}": Hitch([answer(status)] * 2) for status in (429, 500, 502, 503, 504)},

@@ -177,6 +177,36 @@ def test_a_mute_socket_is_replaced(
     ]
 
 
+def test_a_slow_socket_is_replaced(sim: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    config = StreamConfig(url=sim.url, ping_interval=0.1)
+    states: list[ConnectionState] = []
+    trades: list[Trade] = []
+    with UpbitStream(config=config) as stream:
+        stream.on_state(states.append)
+        stream.trade("KRW-BTC", trades.append)
+        assert stream.wait_connected(10)
+        (slow,) = sim.connections
+        eventually(lambda: (stream.health().latency_p99 or 1000) < 200)
+        stream.run(1)
+        sim.slow_down(delay=1.2, connection=slow)
+        late = sim.trade("KRW-BTC")
+        eventually(lambda: stream.stats.reconnects == 1)
+        eventually(lambda: slow not in sim.connections)
+        newest = sim.trade("KRW-BTC")
+        eventually(lambda: trades[-1].sequential_id == newest)
+        assert [trade.sequential_id for trade in trades][-2:] == [late, newest]
+        (replaced,) = stream.health().recent_reconnects
+        assert "its pings take" in replaced.cause
+        # The new one is as fast as the old one was, and is left alone.
+        eventually(lambda: (stream.health().ping_latency or 1000) < 200)
+        stream.run(1)
+        assert len(sim.handshakes) == 2
+        assert ConnectionState.RECONNECTING not in states
+    assert [one.getMessage().split("; ")[1] for one in caplog.records] == [
+        "another socket has taken over"
+    ]
+
+
 def test_a_market_that_goes_quiet_costs_no_connection(sim: Simulator) -> None:
     config = StreamConfig(url=sim.url, stale_after=1.0)
     with UpbitStream(config=config) as stream:
@@ -211,19 +241,30 @@ import logging, sys
 from upbit_stream import StreamConfig, UpbitStream
 
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-with UpbitStream(config=StreamConfig(url={url!r}, ping_interval=1.0, ping_timeout=2.0)) as stream:
+with UpbitStream(config=StreamConfig(url={url!r}, **{pings!r})) as stream:
     trades = stream.trade("KRW-BTC")
     trades.get(timeout=10)
     print("up", flush=True)
     input()
-    print(trades.get(timeout=10).stream_type, stream.stats.reconnects, flush=True)
+    print(trades.get(timeout=10).sequential_id, stream.stats.reconnects, flush=True)
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
-@pytest.mark.parametrize("seconds", [6.5, pytest.param(30.0, marks=pytest.mark.soak)])
-def test_after_a_stop_the_server_is_asked_at_once(sim: Simulator, seconds: float) -> None:
-    code = textwrap.dedent(STOPPING).format(url=sim.url)
+@pytest.mark.parametrize(
+    ("seconds", "pings", "lost"),
+    [
+        (6.5, {"ping_interval": 1.0, "ping_timeout": 2.0}, False),
+        (6.5, {"ping_interval": 1.0, "ping_timeout": 2.0}, True),
+        # Longer than the defaults allow a pong to take: 15 s and 10 s.
+        pytest.param(30.0, {}, False, marks=pytest.mark.soak),
+        pytest.param(30.0, {}, True, marks=pytest.mark.soak),
+    ],
+)
+def test_after_a_stop_it_is_asked_or_made_anew_at_once(
+    sim: Simulator, seconds: float, pings: dict[str, float], lost: bool
+) -> None:
+    code = textwrap.dedent(STOPPING).format(url=sim.url, pings=pings)
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
@@ -235,11 +276,15 @@ def test_after_a_stop_the_server_is_asked_at_once(sim: Simulator, seconds: float
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGSTOP)
         threading.Event().wait(seconds)
+        if lost:  # the server gave up meanwhile
+            sim.reset()
+        missed = sim.trade("KRW-BTC")
         process.send_signal(signal.SIGCONT)
-        sim.trade("KRW-BTC")
         out, log = process.communicate("\n", timeout=20)
-    assert out == "REALTIME 0\n"
-    assert "s passed unnoticed (suspended, stopped, or the clock was set); pinging" in log
+    assert out == f"{missed} {int(lost)}\n"
+    assert len(sim.handshakes) == 1 + lost
+    if not lost:
+        assert "s passed unnoticed (suspended, stopped, or the clock was set); pinging" in log
 
 
 def test_a_quiet_day_logs_nothing(sim: Simulator, caplog: pytest.LogCaptureFixture) -> None:

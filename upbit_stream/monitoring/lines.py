@@ -11,6 +11,7 @@ from upbit_stream.connection.pool import ConnectionPool
 from upbit_stream.errors import UpbitStreamError
 from upbit_stream.monitoring.measures import Silence
 from upbit_stream.monitoring.report import ObservedStream, Rate, SnapshotTime
+from upbit_stream.recovery.gaps import Gap
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
@@ -36,6 +37,9 @@ class Line:
         self.silence = Silence()
         #: Round trips since :meth:`begin`, in milliseconds.
         self.round_trips: list[float] = []
+        #: What its connection missed. Appended to by the stream's own thread.
+        self.gaps: list[Gap] = []
+        self.stream.on_gap(self.gaps.append)
         self._all_silence = silence
         self._newest_ping: float | None = None
         self._began = self.stream.stats

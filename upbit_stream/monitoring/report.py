@@ -108,6 +108,11 @@ class Stability(msgspec.Struct, frozen=True):
     reconnects: int = 0
     #: Why, in the order in which it happened; fewer where the log is silenced.
     causes: tuple[str, ...] = ()
+    #: What connections missed, in one sentence each; and in how many of these there are trades that
+    #: could not be had. (Of tickers and order books the snapshot that followed is the state.) What
+    #: is still being fetched when the run ends is not among them.
+    gaps: tuple[str, ...] = ()
+    unrepaired: int = 0
     #: Of the run: the longest time in seconds in which no message came, of any type and of each.
     longest_silence: float | None = None
     silence_by_type: Mapping[str, float] = {}

@@ -142,9 +142,12 @@ class Run:
 
     def _stability(self) -> Stability:
         stats = [line.stats for line in self.lines]
+        gaps = [gap for line in self.lines for gap in line.gaps.copy()]
         return Stability(
             reconnects=sum(one.reconnects for one in stats),
             causes=tuple(cause for line in self.lines for cause in line.causes),
+            gaps=tuple(map(str, gaps)),
+            unrepaired=sum(gap.type == "trade" and not gap.recovered for gap in gaps),
             longest_silence=self._longest,
             silence_by_type=self._silences,
             dropped=sum(one.dropped for one in stats),

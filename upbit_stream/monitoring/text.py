@@ -142,6 +142,7 @@ def _stability(stability: Stability) -> list[tuple[str, str]]:
                 f"({memory.growth:+.2%} over the run)",
             )
         )
+    rows += [("gap", sentence) for sentence in stability.gaps]
     rows += [("no message", type_) for type_ in stability.silent_types]
     rows += [("ended", sentence) for sentence in stability.ended]
     return rows

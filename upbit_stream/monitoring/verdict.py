@@ -47,6 +47,7 @@ def judge_parts(
         _none("codes without a snapshot", missing if snapshots.times else None),
         _none("types without any message", len(stability.silent_types) if ran else None),
         _none("reconnects", stability.reconnects if ran else None),
+        _none("gaps with trades that are missing", stability.unrepaired if ran else None),
         _none("streams that ended for good", len(stability.ended) if ran else None),
         _none("dropped events", stability.dropped if ran else None),
         _none("undecodable frames", stability.undecodable if ran else None),
