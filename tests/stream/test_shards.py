@@ -257,7 +257,7 @@ def test_changes_in_the_middle_of_a_move() -> None:
 def test_a_new_connection_that_comes_to_nothing(
     sim: Simulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharding, "_MOVE_WITHIN", 3.0)
+    monkeypatch.setattr(sharding, "_MOVE_WITHIN", 4.0)
     states: list[ConnectionState] = []
     with (
         caplog.at_level(logging.INFO, "upbit_stream"),
@@ -272,7 +272,9 @@ def test_a_new_connection_that_comes_to_nothing(
         eventually(lambda: len(stream.connections) == 2, 30)
         # Nobody depends on it.
         assert stream.state is ConnectionState.CONNECTED
-        assert stream.list_subscriptions()["public"]
+        assert stream.list_subscriptions(timeout=1.0)["public"]
+        stream.ticker("KRW-BTC", lambda ticker: None)
+        assert stream.state is ConnectionState.CONNECTED
         eventually(lambda: len(stream.connections) == 1)
         stream.run(1)
         settle(sim, stream, trades)
