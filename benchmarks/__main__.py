@@ -20,11 +20,21 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="of the numbers of messages and seconds (1.0)"
     )
-    parser.add_argument("--only", metavar="SUITE", action="append", help="one suite; repeatable")
+    parser.add_argument(
+        "--only",
+        metavar="SUITE",
+        action="append",
+        help="one suite (with --losses: one client); repeatable",
+    )
     parser.add_argument(
         "--recovery",
         action="store_true",
         help="instead: how long a client is without data after each kind of fault (20 rounds)",
+    )
+    parser.add_argument(
+        "--losses",
+        action="store_true",
+        help="instead: what each client loses under the same 100 faults (--only CLIENT)",
     )
     parser.add_argument("--output", type=Path, help="folder for the table and the plots")
     parser.add_argument(
@@ -37,6 +47,10 @@ def main() -> None:
         from benchmarks.run import run_recovery
 
         run_recovery(options.scale, options.output)
+    elif options.here and options.losses:
+        from benchmarks.run import run_losses
+
+        run_losses(options.scale, options.only, options.output)
     elif options.here:
         from benchmarks.run import run
 

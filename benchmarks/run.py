@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import recovery
+from benchmarks import losses, recovery
 from benchmarks.findings import Report
 from benchmarks.laboratory import Laboratory
 from benchmarks.report import markdown, plots
 from benchmarks.suites import SUITES, Bench
 
-__all__ = ["run", "run_recovery"]
+__all__ = ["run", "run_losses", "run_recovery"]
 
 PACKAGES = (
     "msgspec", "websocket-client", "websockets", "picows", "upbit-sdk", "pyupbit", "ccxt"
@@ -54,6 +54,22 @@ def run_recovery(scale: float, output: Path | None) -> None:
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         (output / "recovery.md").write_text(text, "utf-8")
+    print(text)
+
+
+def run_losses(scale: float, only: Sequence[str] | None, output: Path | None) -> None:
+    """Measure what each client loses, under a hundred faults at ``scale`` 1.0, print and write it.
+
+    ``only``: these clients.
+    """
+    there = losses.everyone()
+    unknown = set(only or ()) - set(there)
+    if unknown:
+        sys.exit(f"there is no client {', '.join(unknown)} here; there are {', '.join(there)}")
+    text = losses.report(max(1, round(100 * scale)), only or there, _circumstances() + ".")
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "losses.md").write_text(text, "utf-8")
     print(text)
 
 

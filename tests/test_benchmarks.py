@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from benchmarks import recovery
+from benchmarks import losses, recovery
 from benchmarks.findings import Finding
 from benchmarks.frames import codes, payloads
 from benchmarks.job import Job, Kind
@@ -72,3 +72,9 @@ def test_a_missed_target_is_marked() -> None:
     assert Finding("", [0.9, 0.86, 0.7], 0.85).verdict == "met"
     assert Finding("", [1.4, 1.6, 1.7], 1.5, "≤").verdict == "**missed**"
     assert Finding("", [1.0]).verdict == ""
+
+
+def test_losses_are_measured() -> None:
+    outcome = losses.measure("upbit_stream", 1)
+    assert outcome.verdict.trades > 0
+    assert outcome.ended == outcome.hung == 0

@@ -22,6 +22,7 @@ RUNS = {
     "decorator.py": (["1"], r"^KRW-(BTC|ETH) 0\.\d{8} (sold|bought) at [\d,]+$"),
     "account.py": (["3"], r"(?s)order KRW-.*(BTC|KRW): \d+\.\d{10,} free, \S+ locked"),
     "callback.py": (["1"], r"(?s)state: connected.*KRW-XRP [\d,]+.*1m candle of.*events in all"),
+    "record.py": (["1"], r"(?s)^\d{2,} events, \d+ bytes in 1 file.*^KRW-BTC: \d+\.\d{8} traded"),
     "iterator.py": (["5"], r"^\d+\.\d / \d+\.\d, spread \d+\.\d, \d+\.\d{4} BTC bid"),
 }
 
@@ -39,10 +40,11 @@ def environment() -> Iterator[dict[str, str]]:
         }
 
 
-def run(arguments: list[str], environment: dict[str, str]) -> str:
+def run(arguments: list[str], environment: dict[str, str], directory: Path) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         env=environment,
+        cwd=directory,
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -53,9 +55,9 @@ def run(arguments: list[str], environment: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example(name: str, environment: dict[str, str]) -> None:
+def test_example(name: str, environment: dict[str, str], tmp_path: Path) -> None:
     arguments, expected = RUNS[name]
-    out = run([str(ROOT / "examples" / name), *arguments], environment)
+    out = run([str(ROOT / "examples" / name), *arguments], environment, tmp_path)
     assert re.search(expected, out, re.MULTILINE), out
 
 
@@ -71,5 +73,5 @@ def test_the_lines_of_the_readme(environment: dict[str, str], tmp_path: Path) ->
     assert 5 <= len([line for line in english.splitlines() if line.strip()]) <= 12
     script = tmp_path / "readme.py"
     script.write_text(korean, "utf-8")
-    out = run([str(script)], environment)
+    out = run([str(script)], environment, tmp_path)
     assert re.search(r"^KRW-(BTC|ETH) \d+\.\d+ ", out, re.MULTILINE), out

@@ -27,6 +27,7 @@ from upbit_stream.errors import (
     HealthWarning,
     InvalidCodeError,
     RateLimitedError,
+    RecordingError,
     SilentCodesWarning,
     StreamClosedError,
     SubscriptionError,
@@ -71,6 +72,8 @@ from upbit_stream.version import __version__
 if TYPE_CHECKING:
     from upbit_stream.monitoring.diagnostics import WebSocketDiagnostics
     from upbit_stream.monitoring.report import DiagnosticsReport
+    from upbit_stream.recording.reading import read_recording
+    from upbit_stream.recording.recorder import Recorder, RecorderStats
 
 __all__ = [
     "Announcement",
@@ -112,6 +115,9 @@ __all__ = [
     "RateLimitedError",
     "Reconnect",
     "ReconnectPolicy",
+    "Recorder",
+    "RecorderStats",
+    "RecordingError",
     "Rsi",
     "SignalSpec",
     "SilentCodesWarning",
@@ -129,12 +135,16 @@ __all__ = [
     "WebSocketDiagnostics",
     "WireFormat",
     "__version__",
+    "read_recording",
 ]
 
 # What few need is imported when it is asked for.
 _LAZY = {
     "DiagnosticsReport": "upbit_stream.monitoring.report",
+    "Recorder": "upbit_stream.recording.recorder",
+    "RecorderStats": "upbit_stream.recording.recorder",
     "WebSocketDiagnostics": "upbit_stream.monitoring.diagnostics",
+    "read_recording": "upbit_stream.recording.reading",
 }
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "HealthWarning",
     "InvalidCodeError",
     "RateLimitedError",
+    "RecordingError",
     "SilentCodesWarning",
     "StreamClosedError",
     "SubscriptionError",
@@ -144,6 +145,17 @@ class HealthWarning(UpbitStreamError):
     def __init__(self, message: str, *, kind: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class RecordingError(UpbitStreamError):
+    """A recording cannot be written, or cannot be read.
+
+    ``lost`` is the number of events that will not be in it.
+    """
+
+    def __init__(self, message: str, *, lost: int = 0) -> None:
+        super().__init__(message)
+        self.lost = lost
 
 
 class StreamClosedError(UpbitStreamError):

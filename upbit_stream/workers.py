@@ -6,6 +6,7 @@ one class. (The simulator, which is a program of its own, has its own thread.)
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import logging
 import threading
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-__all__ = ["LOOK_AROUND", "Worker", "join_all", "numbered"]
+__all__ = ["LOOK_AROUND", "Worker", "at_the_very_end", "join_all", "numbered"]
 
 _log = logging.getLogger("upbit_stream")
 #: The longest that a wait lasts before it looks around, in seconds: on Windows a lock cannot be
@@ -39,6 +40,24 @@ def join_all(those: Iterable[_Joined], deadline: float) -> bool:
     """Join each of them, also after one that did not end in time; whether all of them ended."""
     ended = [one.join(deadline) for one in those]
     return all(ended)
+
+
+# What at_the_very_end() was given.
+_last: list[Callable[[], None]] = []
+
+
+def at_the_very_end(function: Callable[[], None]) -> None:
+    """Call ``function`` at the end of the process, when every stream has been closed.
+
+    What is registered last is called first, and this room is imported before those that close.
+    """
+    _last.append(function)
+
+
+@atexit.register
+def _end() -> None:
+    for function in _last:
+        function()
 
 
 class Worker:

@@ -88,6 +88,23 @@ def test_a_code_whose_first_event_does_not_come_is_repaired_all_the_same(house: 
     assert [gap.count for gap in house.gaps] == [3]
 
 
+def test_a_thread_that_does_not_come_back_is_not_waited_for(house: House) -> None:
+    first, missed, live = house.make(3)
+    house.put(first, "SNAPSHOT")
+    house.sim.stall_rest(None)
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.put(missed, "SNAPSHOT")
+    house.put(live)
+    assert house.taken() == [first]
+    house.recovery.look(time.monotonic() + 22)  # of 20 s
+    assert house.taken() == [missed, live]
+    (gap,) = house.gaps
+    assert (gap.recovered, gap.codes) == (False, (CODE,))
+    assert "backfill_deadline" in gap.why
+    house.sim.stall_rest(0)
+
+
 def test_without_a_request_nothing_is_waited_for(house: House) -> None:
     (first,) = house.make(1)
     house.put(first, "SNAPSHOT")

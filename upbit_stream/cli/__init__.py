@@ -1,4 +1,5 @@
-"""The command ``upbit-stream``: watch the market, test the connection, serve a simulated exchange.
+"""The command ``upbit-stream``: watch or record the market, test the connection, serve a simulated
+exchange.
 
 ========================  =====================================================================
 ``app.py``                the commands, their options and help texts
@@ -7,6 +8,8 @@
 ``columns.py``            which columns each type has, and how numbers are written
 ``table.py``              the picture: pure functions from a state to lines of text
 ``lines.py``              the same events as plain lines or JSON, for pipes
+``record.py``             ``record``: events to a file, and how far it is
+``subscribing.py``        from types and codes on the command line to subscriptions
 ``simulate.py``           ``simulate``: the simulator as a process
 ``diagnose.py``           ``diagnose``: the connection test, its progress, and its report
 ``demo.py``               ``--demo``: a simulated exchange in this process

@@ -14,6 +14,7 @@ import typer
 from upbit_stream.cli.diagnose import DiagnoseOptions, diagnose
 from upbit_stream.cli.failures import WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
+from upbit_stream.cli.record import RecordOptions, record
 from upbit_stream.cli.simulate import SimulateOptions, simulate
 from upbit_stream.cli.watch import WatchOptions, watch
 from upbit_stream.monitoring.diagnostics import DEFAULT_SECONDS
@@ -54,6 +55,7 @@ def _upbit_stream(
       upbit-stream watch --demo                       try it, without a network
       upbit-stream watch KRW-BTC KRW-ETH              prices as they change
       upbit-stream watch KRW-BTC -t trade --json      every trade, as a line of JSON
+      upbit-stream record KRW-BTC -o btc.jsonl.zst    every trade, into a file
       upbit-stream diagnose                           is the connection well, and if not, why
       upbit-stream simulate --port 8765               a simulated exchange to test against
     """
@@ -119,6 +121,86 @@ def _watch(
         depth=depth,
     )
     watch(options, _interrupt(context))
+
+
+@app.command("record", short_help="Record live data into a file that survives a crash.")
+def _record(
+    context: typer.Context,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Its name tells the format; it is gone on with."
+        ),
+    ],
+    codes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CODE",
+            help="Markets, such as KRW-BTC; with --demo those of the simulator by default.",
+        ),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            "-t",
+            metavar="TYPE",
+            help="ticker, trade, orderbook, candle.1s … candle.240m; may be given several times.  "
+            "[default: trade]",
+            show_default=False,
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="jsonl, zstd or parquet, when the name tells none."
+        ),
+    ] = None,
+    rotate: Annotated[
+        str | None,
+        typer.Option(metavar="LIMIT", help="Begin another file at 100MB, after 1h, or 100MB,1h."),
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Record a simulated market; needs no network.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="N", help="Stop after N seconds.")
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Numbers with every digit of the wire, not as floats.")
+    ] = False,
+    region: Annotated[
+        str, typer.Option(metavar="REGION", help="The country's exchange: kr, sg, id or th.")
+    ] = "kr",
+    depth: Annotated[
+        int, typer.Option(metavar="ROWS", help="Rows of an order book: 1, 5, 15 or 30.")
+    ] = 30,
+) -> None:
+    """Record live data: what was written reads back whole, whatever ends the program.
+
+    Ctrl-C ends it. The exit code is 1 when an event is not in the recording. Beside the file is a
+    manifest with counts, times and gaps. upbit_stream.read_recording() reads it, and upbit-stream
+    simulate --replay serves it.
+
+    \b
+    Examples:
+      upbit-stream record KRW-BTC --out trades.jsonl.zst
+      upbit-stream record KRW-BTC KRW-ETH -t trade -t orderbook -o market.parquet --rotate 1h
+      upbit-stream record --demo --seconds 10 --out demo.jsonl
+    """
+    options = RecordOptions(
+        codes=tuple(codes or ()),
+        types=tuple(types or ("trade",)),
+        out=out,
+        format=format_,
+        rotate=rotate,
+        demo=demo,
+        seconds=_check_seconds(seconds),
+        exact=exact,
+        region=region,
+        depth=depth,
+    )
+    record(options, _interrupt(context))
 
 
 @app.command("diagnose", short_help="Test the connection, and say what is wrong with it.")
@@ -209,7 +291,7 @@ def _simulate(
     ] = None,
     replay: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Send recorded frames, one a line, to subscribers."),
+        typer.Option(metavar="FILE", help="Send a recording, or frames, one a line."),
     ] = None,
     replay_speed: Annotated[
         float | None,
@@ -232,7 +314,7 @@ def _simulate(
       upbit-stream simulate --port 8765
       upbit-stream simulate --rate 5000 --codes 200
       upbit-stream simulate --codes KRW-BTC,BTC-ETH --realistic
-      upbit-stream simulate --replay frames.jsonl --replay-speed 1
+      upbit-stream simulate --replay trades.jsonl.zst --replay-speed 1
     """
     options = SimulateOptions(
         host=host,

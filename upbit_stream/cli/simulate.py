@@ -16,6 +16,7 @@ from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import told_on_stderr
+from upbit_stream.errors import RecordingError
 from upbit_stream.protocol.codes import check_codes
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ def _simulator(options: SimulateOptions) -> Simulator:
             replay=options.replay,
             replay_speed=options.replay_speed,
         )
+    except ImportError as error:
+        raise RunFailed(str(error)) from error
+    except RecordingError as error:
+        raise WrongUsage(str(error)) from error
     except OSError as error:
         raise WrongUsage(f"cannot read {options.replay}: {error.strerror or error}") from error
     except msgspec.MsgspecError as error:

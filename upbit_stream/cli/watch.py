@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -14,17 +13,16 @@ from rich.console import Console
 from rich.live import Live
 
 from upbit_stream.cli.board import Board
-from upbit_stream.cli.columns import TYPES
 from upbit_stream.cli.demo import SIMULATED, demo_simulator
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import json_writer, plain_writer, write_out
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
 from upbit_stream.cli.screen import can_draw
+from upbit_stream.cli.subscribing import check_type, codes_of, subscribe
 from upbit_stream.cli.table import Picture, Status, draw, palette_for
 from upbit_stream.config import StreamConfig
 from upbit_stream.errors import SubscriptionError, UpbitStreamError
-from upbit_stream.protocol.codes import check_codes
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 
@@ -60,11 +58,11 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
     Raises :class:`~upbit_stream.cli.failures.CommandFailed`.
     """
     begun = time.monotonic()
-    _check_type(options.type)
+    check_type(options.type)
     with ExitStack() as stack:
         numbers: Literal["float", "decimal"] = "decimal" if options.exact else "float"
         try:
-            codes = _codes(options)
+            codes = codes_of(options.codes, demo=options.demo, example="watch KRW-BTC KRW-ETH")
             if options.demo:
                 simulator = stack.enter_context(demo_simulator(codes))
                 codes = simulator.codes
@@ -76,7 +74,9 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
             stream = UpbitStream(region=options.region, config=config)
             as_table = not options.json and can_draw(sys.stdout)
             board = Board(codes) if as_table else None
-            subscription = _subscribe(stream, options, codes, board.take if board else None)
+            subscription = subscribe(
+                stream, options.type, codes, board.take if board else None, depth=options.depth
+            )
         except (SubscriptionError, ValueError) as error:
             raise WrongUsage(str(error)) from error
         view = _View(stream, subscription, options, interrupt, begun)
@@ -95,41 +95,6 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
                 view.show_lines()
         except UpbitStreamError as error:
             raise RunFailed(str(error)) from error
-
-
-def _check_type(type_: str) -> None:
-    if type_ in TYPES:
-        return
-    near = difflib.get_close_matches(type_.lower(), TYPES, 1, 0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise WrongUsage(f"there is no type {type_!r}: choose one of {', '.join(TYPES)}{hint}")
-
-
-def _codes(options: WatchOptions) -> tuple[str, ...]:
-    """The codes that were given; none means those of the simulator."""
-    if options.codes:
-        return check_codes(options.codes)
-    if not options.demo:
-        raise WrongUsage(
-            'name at least one market, as in "upbit-stream watch KRW-BTC KRW-ETH", or try '
-            '"upbit-stream watch --demo"'
-        )
-    return ()
-
-
-def _subscribe(
-    stream: UpbitStream,
-    options: WatchOptions,
-    codes: Sequence[str],
-    callback: Callable[[Any], object] | None,
-) -> Subscription[Any]:
-    if options.type == "ticker":
-        return stream.ticker(codes, callback)
-    if options.type == "trade":
-        return stream.trade(codes, callback)
-    if options.type == "orderbook":
-        return stream.orderbook(codes, callback, depth=options.depth)
-    return stream.candle(codes, callback, unit=options.type.partition(".")[2])
 
 
 class _View:

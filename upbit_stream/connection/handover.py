@@ -31,16 +31,19 @@ class Handover:
     """Who delivers what. No socket, no clock: given the events, it says which ones to deliver.
 
     ``deliver`` is the way on: it takes a sequence of events. ``newest`` tells for a type and code
-    up to which timestamp everyone has been given it.
+    up to which timestamp everyone has been given it. ``knows`` tells whether the trade of a
+    snapshot has been delivered: with it, what a snapshot tells is waited for like a first event.
     """
 
     def __init__(
         self,
         deliver: Callable[[Sequence[Event]], object],
         newest: Callable[[str, str | None], int],
+        knows: Callable[[Trade], bool] | None = None,
     ) -> None:
         self._deliver = deliver
         self._newest = newest
+        self._knows = knows
         # By code, what came over the old socket since the handover began.
         self._seen: dict[_Key, set[Any]] = {}
         self._held: list[Event] = []
@@ -62,7 +65,13 @@ class Handover:
         self._held += events
         for event in events:
             key = event.type, event.code
-            if event.stream_type == "REALTIME" and key not in self._begun:
+            if self._knows is not None and isinstance(event, Trade) and key not in self._begun:
+                # The new socket has everything from its snapshot on: that is where they meet.
+                self._begun.add(key)
+                what = identity(event)
+                if what not in self._seen.get(key, ()) and not self._knows(event):
+                    self._awaited[key] = what
+            elif event.stream_type == "REALTIME" and key not in self._begun:
                 self._begun.add(key)
                 if (what := identity(event)) not in self._seen.get(key, ()):
                     self._awaited[key] = what

@@ -3,15 +3,20 @@
 The lines of a pair share one router. Each asks the exchange for the same list; what one of them has
 brought is left out when the other brings it, too, before it is decoded. As long as one of them
 carries everything, the loss of the other is no gap.
+
+A line that comes while the other carries *joins* it: what it brings is held until the other has
+brought what comes before that (see :class:`~upbit_stream.connection.handover.Handover`). So nothing
+overtakes, and a line that only seems to carry is found out: it does not bring it.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from upbit_stream.connection.handover import Handover
 from upbit_stream.connection.router import AnyChannel, Decode, Router
 from upbit_stream.events import Event
 from upbit_stream.protocol.decoding import Message
@@ -26,11 +31,12 @@ _EVENTS = (b'{"ty', b'[{"ty')
 # Each line has snapshots of its own: they tell what that line carries.
 _SNAPSHOT = b'"SNAPSHOT"'
 
-# Frames that are remembered, twice at most: several seconds of the busiest market. Of each its
+# Frames that are remembered, twice at most: several seconds of the busiest market. Of each the
 # hash, 64 bits: 2.5 MB in all.
 _REMEMBERED = 20_000
 
-# Seconds after a request in which every snapshot should have come.
+# Seconds after a request in which every snapshot should have come over a line, and in which the
+# other line should have brought what this one begins with.
 _PATIENCE = 3.0
 
 # A line that has sent nothing for so many seconds, in which the other sent so many frames, is mute.
@@ -48,32 +54,55 @@ class Crossing:
         # read, or a callback runs.
         self.lock = threading.Lock()
         self.lines: tuple[Line, ...] = ()
-        #: Frames that were left out.
-        self.repeated = 0
         self._new: set[int] = set()
         self._old: set[int] = set()
 
+    # All below with the lock held.
+
     def first_copies(self, payloads: Sequence[Any]) -> list[Any]:
-        """Those that no line has brought before. The lock is held."""
+        """Those that no line has brought before. They count as brought."""
         new, old = self._new, self._old
         first = []
         for payload in payloads:
-            frame = bytes(payload)
-            if frame.startswith(_EVENTS) and _SNAPSHOT not in frame:
-                mark = hash(frame)
+            mark = _mark(payload)
+            if mark is not None:
                 if mark in new or mark in old:
                     continue
                 new.add(mark)
             first.append(payload)
-        self.repeated += len(payloads) - len(first)
         if len(new) >= _REMEMBERED:
             self._new, self._old = set(), new
         return first
 
+    def remember(self, marks: Iterable[int]) -> None:
+        """These have been brought, too."""
+        self._new.update(marks)
+
+
+def _mark(payload: Any) -> int | None:
+    """What tells the copies of an event's frame; None for what is never left out."""
+    frame = bytes(payload)
+    return hash(frame) if frame.startswith(_EVENTS) and _SNAPSHOT not in frame else None
+
+
+class _Joining:
+    """A line that has come, and waits for the other one to bring what is before its own events."""
+
+    def __init__(self, router: Router) -> None:
+        self.handover = Handover(router.route, router.newest, router.knows)
+        #: Of the frames that are held.
+        self.marks: list[int] = []
+
+    def hold(self, payloads: Sequence[Any], events: Sequence[Event]) -> None:
+        """Keep what the line brought."""
+        self.marks += (mark for payload in payloads if (mark := _mark(payload)) is not None)
+        self.handover.new(events)
+
 
 class Line:
-    """One line's side of the router that it shares. Belongs to the line's I/O thread, except for
-    what the other line asks with the crossing's lock held.
+    """One line's side of the router that it shares.
+
+    Belongs to the line's I/O thread, except for what the other line does with the crossing's lock.
     """
 
     def __init__(self, crossing: Crossing) -> None:
@@ -85,10 +114,12 @@ class Line:
         self._channels: tuple[AnyChannel, ...] = ()
         self._parked: tuple[AnyChannel, ...] = ()
         self._up = self._ended = False
-        # Whose snapshot has not come over this line, and until when they are waited for.
+        self._joining: _Joining | None = None
+        # What is wanted of this line; whose snapshot has not come over it, and until when these are
+        # waited for.
+        self._wanted: set[tuple[str, str]] = set()
         self._awaited: set[tuple[str, str]] = set()
         self._patience = float("inf")
-        self._known: set[tuple[str, str]] = set()
         # Frames that came, and how many the other one had brought by the last of them.
         self._frames = 0
         self._theirs = 0
@@ -101,7 +132,11 @@ class Line:
 
     def _covers(self, now: float) -> bool:
         """Whether everything that is wanted comes over this line. The lock is held."""
-        return self._up and (not self._awaited or now >= self._patience)
+        return self._up and self._joining is None and self._complete(now)
+
+    def _complete(self, now: float) -> bool:
+        """Whether all its snapshots have come, or will not."""
+        return not self._awaited or now >= self._patience
 
     # What a connection asks.
 
@@ -137,15 +172,28 @@ class Line:
     def reset(self, *, lost: bool) -> None:
         """The socket was lost. That is a gap only if the other line does not carry everything."""
         with self._lock:
+            was_joining, self._joining = self._joining is not None, None
             self._up = False
             self._awaited.clear()
-            self._known.clear()
-            if not self._other._covers(time.monotonic()):
-                self._router.reset(lost=lost)
+            self._wanted.clear()
+            if not was_joining and not self._other._covers(time.monotonic()):
+                self._doubt_everything()
+
+    def _doubt_everything(self) -> None:
+        """No line has carried everything: what comes next tells what was missed. The lock is
+        held.
+        """
+        self._router.reset(lost=True)
+        for line in self._crossing.lines:
+            if line._up:
+                self._router.requested()
+                line._join()
+        self._router.hand_over()
 
     def finish(self) -> None:
         """The line has ended. The last one gives every channel what is still waiting."""
         with self._lock:
+            self._join()
             self._up, self._ended = False, True
             if self._other._ended:
                 self._router.finish()
@@ -159,23 +207,60 @@ class Line:
     def take(self, payloads: Sequence[Any], decode: Decode) -> list[Message]:
         """Sort what came over this line first."""
         with self._lock:
+            now = time.monotonic()
             self._frames += len(payloads)
             self._theirs = self._other._frames
-            self._last_at = time.monotonic()
+            self._last_at = now
+            if self._joining is not None:
+                messages = self._hold(self._joining, payloads, decode)
+                self._try_to_join(now)
+                return messages
+            if (other := self._other._joining) is not None:
+                # All of it: it is to be seen whether this line brings what the other begins with.
+                messages = self._show(other.handover, payloads, decode)
+                self._other._try_to_join(now)
+                return messages
             events = decode(self._crossing.first_copies(payloads))
-            if self._awaited:
-                self._note_snapshots(events)
+            self._note_snapshots(events)
             return self._router.route(events)
 
-    def _note_snapshots(self, events: Iterable[Any]) -> None:
-        for event in events:
-            if isinstance(event, Event) and event.stream_type == "SNAPSHOT":
-                self._awaited.discard((event.type, event.code or ""))
+    def _hold(self, joining: _Joining, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        decoded = decode(payloads)
+        events = [one for one in decoded if isinstance(one, Event)]
+        self._note_snapshots(events)
+        joining.hold(payloads, events)
+        return [one for one in decoded if not isinstance(one, Event)]
 
-    def route(self, decoded: Sequence[Any]) -> list[Message]:
-        """Sort events that are known to be first copies."""
-        with self._lock:
-            return self._router.route(decoded)
+    def _show(self, handover: Handover, payloads: Sequence[Any], decode: Decode) -> list[Message]:
+        decoded = decode(self._crossing.first_copies(payloads))
+        events = [one for one in decoded if isinstance(one, Event)]
+        self._note_snapshots(events)
+        handover.old(events)
+        return [one for one in decoded if not isinstance(one, Event)]
+
+    def _note_snapshots(self, events: Iterable[Any]) -> None:
+        if self._awaited:
+            for event in events:
+                if isinstance(event, Event) and event.stream_type == "SNAPSHOT":
+                    self._awaited.discard((event.type, event.code or ""))
+
+    def _try_to_join(self, now: float) -> None:
+        """Carry from now on, if the other line has brought what comes before; or if it has not for
+        too long: then it only seemed to carry. The lock is held.
+        """
+        if self._joining is None:
+            return
+        if self._complete(now) and self._joining.handover.caught_up:
+            self._join()
+        elif now >= self._patience:
+            self._doubt_everything()
+
+    def _join(self) -> None:
+        """Deliver what is held, and from now on what comes. The lock is held."""
+        joining, self._joining = self._joining, None
+        if joining is not None:
+            joining.handover.release()
+            self._crossing.remember(joining.marks)
 
     def outdone(self, now: float) -> bool:
         """Whether the other line delivers, and this one does not."""
@@ -189,20 +274,22 @@ class Line:
     def update(self, channels: Iterable[AnyChannel], parked: Iterable[AnyChannel] = ()) -> bool:
         """This line carries these channels. The router serves what any line carries."""
         with self._lock:
+            if not self._up and self._other._up and self._other._joining is None:
+                self._joining = _Joining(self._router)
             self._up = True
             self._channels, self._parked = tuple(channels), tuple(parked)
             lines = [one for one in self._crossing.lines if one._up]
             served = dict.fromkeys(channel for one in lines for channel in one._channels)
             left = [one for line in lines for one in line._parked if one not in served]
             wanting = self._router.update(served, dict.fromkeys(left))
-            keys = {
+            wanted = {
                 (channel.demand.type, code)
                 for channel in self._channels
                 for code in channel.demand.codes
                 if channel.demand.has_snapshots
             }
-            self._awaited = (self._awaited & keys) | (keys - self._known)
-            self._known = keys
+            self._awaited = (self._awaited & wanted) | (wanted - self._wanted)
+            self._wanted = wanted
             return wanting
 
     def requested(self) -> None:
@@ -216,32 +303,39 @@ class Line:
     def expect_again(self, listed: set[tuple[str, str]]) -> None:
         """The exchange had lost all but these on this line."""
         with self._lock:
-            self._awaited |= self._known - listed
+            self._awaited |= self._wanted - listed
             self._patience = time.monotonic() + _PATIENCE
             if not self._other._covers(time.monotonic()):
                 self._router.expect_again(listed)
 
-    def hand_over(self) -> bool:
-        """See :class:`~upbit_stream.connection.router.Router`."""
-        with self._lock:
-            return self._router.hand_over()
-
     def lose_patience(self) -> None:
         """See :class:`~upbit_stream.connection.router.Router`."""
         with self._lock:
+            self._try_to_join(time.monotonic())
             self._router.lose_patience()
+
+    def _locked(self, ask: Callable[[], Any]) -> Any:
+        with self._lock:
+            return ask()
+
+    def route(self, decoded: Sequence[Any]) -> list[Message]:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        messages: list[Message] = self._locked(lambda: self._router.route(decoded))
+        return messages
+
+    def hand_over(self) -> bool:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        return bool(self._locked(self._router.hand_over))
 
     def find_silent(self) -> list[tuple[AnyChannel, tuple[str, ...]]]:
         """See :class:`~upbit_stream.connection.router.Router`."""
-        with self._lock:
-            return self._router.find_silent()
+        silent: list[tuple[AnyChannel, tuple[str, ...]]] = self._locked(self._router.find_silent)
+        return silent
 
     def collect(self) -> bool:
         """See :class:`~upbit_stream.connection.router.Router`."""
-        with self._lock:
-            return self._router.collect()
+        return bool(self._locked(self._router.collect))
 
     def tell_drops(self) -> None:
         """See :class:`~upbit_stream.connection.router.Router`."""
-        with self._lock:
-            self._router.tell_drops()
+        self._locked(self._router.tell_drops)

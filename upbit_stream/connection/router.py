@@ -16,7 +16,7 @@ from upbit_stream.errors import DecodingError
 from upbit_stream.events import Announcement, Event, MyAsset, Trade
 from upbit_stream.protocol.decoding import Message, Undecodable
 from upbit_stream.recovery.recovery import Recovery, RecoveryCounters
-from upbit_stream.recovery.tapes import Tape
+from upbit_stream.recovery.tapes import Tape, trade_order
 from upbit_stream.workers import Worker
 
 __all__ = ["AnyChannel", "Decode", "Router", "Routing"]
@@ -124,6 +124,7 @@ class Router:
         """
         if lost:
             self._recovery.lose(time.monotonic())
+            self._join_again()
         for outlet in self._outlets.values():
             for code in list(outlet.newcomers):
                 self._begin_without_snapshot(outlet, code)
@@ -139,6 +140,14 @@ class Router:
                     if not (streaming and self._has_begun(outlet, code))
                 }
         self._rebuild()
+
+    def _join_again(self) -> None:
+        """Whoever has had nothing of a code yet begins after what was lost, not before it."""
+        now = time.monotonic()
+        for outlet in self._outlets.values():
+            for code in (*outlet.newcomers, *outlet.starting):
+                if self._newest_of(outlet, code) is None:
+                    outlet.joined[code] = now
 
     def _has_begun(self, outlet: Outlet, code: str) -> bool:
         return code not in outlet.starting or self._newest_of(outlet, code) is not None
@@ -156,6 +165,7 @@ class Router:
                 for code in lost - outlet.newcomers.keys():
                     outlet.starting.setdefault(code, 0)
         self._recovery.lose(time.monotonic(), missing)
+        self._join_again()
         self._rebuild()
 
     def requested(self) -> None:
@@ -246,6 +256,10 @@ class Router:
     def workers(self) -> tuple[Worker, ...]:
         """The threads of recovery. For any thread."""
         return self._recovery.workers
+
+    def knows(self, trade: Trade) -> bool:
+        """Whether it was delivered, as far as is remembered."""
+        return self._recovery.knows(trade)
 
     def outdone(self, now: float) -> bool:
         """Whether another line delivers, and this one does not."""
@@ -338,9 +352,7 @@ class Router:
             return True
         if isinstance(event, Trade):
             # A trade's snapshot is the last trade; in a quiet market that was delivered before.
-            if newest.sequential_id == event.sequential_id:
-                return False
-            return (newest.trade_timestamp or 0) <= (event.trade_timestamp or 0)
+            return trade_order(newest) < trade_order(event)
         return (newest.timestamp or 0) <= (event.timestamp or 0)
 
     @staticmethod
@@ -389,7 +401,7 @@ class Router:
             newcomer = outlet.newcomers.get(tape.code)
             sink = outlet.sink if newcomer is None else newcomer.held.append
             # Who joined since the loss has a beginning of its own: what lies before it is not its.
-            joined_since = outlet.joined.get(tape.code, 0.0) > tape.lost_at
+            joined_since = outlet.joined.get(tape.code, 0.0) >= tape.lost_at
             newest = self._newest_of(outlet, tape.code) if joined_since else None
             for event in events:
                 if event.stream_type == "SNAPSHOT" and (joined_since or not demand.snapshot):
@@ -448,7 +460,5 @@ def _wire_key(outlet: Outlet, code: str) -> tuple[str, Hashable, str]:
 def _follows(event: Event, snapshot: Event) -> bool:
     """Whether ``event`` is newer than the snapshot of its code."""
     if isinstance(event, Trade) and isinstance(snapshot, Trade):
-        if event.sequential_id == snapshot.sequential_id:
-            return False
-        return (event.trade_timestamp or 0) >= (snapshot.trade_timestamp or 0)
+        return trade_order(event) > trade_order(snapshot)
     return (event.timestamp or 0) > (snapshot.timestamp or 0)

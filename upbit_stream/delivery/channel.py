@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -351,11 +352,23 @@ class Channel(Generic[E]):
         return ", ".join(map(callback_name, self._callbacks))
 
     @property
+    def idle(self) -> bool:
+        """Whether nobody delivers at this moment: the dispatch thread waits, or there is none."""
+        return self._worker is None or self._waiting > 0
+
+    @property
     def stack(self) -> FrameType | None:
-        """Where the dispatch thread is, if that is anywhere but waiting for events."""
+        """Where the dispatch thread is. For rare use: it stops the garbage collector meanwhile."""
         ident = None if self._worker is None else self._worker.ident
-        frame = None if ident is None else sys._current_frames().get(ident)
-        return None if frame is not None and frame.f_code.co_name == "_wait" else frame
+        # Before Python 3.12 a collection inside of this call can lock up the whole process
+        # (python/cpython issue 106883).
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return None if ident is None else sys._current_frames().get(ident)
+        finally:
+            if collects:
+                gc.enable()
 
     def revive(self) -> bool:
         """Have a dispatch thread again, if the one there was has died; whether it had."""

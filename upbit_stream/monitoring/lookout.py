@@ -123,16 +123,18 @@ class Lookout:
                 self._say_silent(channel, late)
 
     def _look_at_callback(self, channel: Channel[Any], watch: _Watch, now: float) -> None:
-        delivered, frame = channel.progress, channel.stack
-        if delivered != watch.delivered or frame is None:
+        delivered = channel.progress
+        if delivered != watch.delivered or channel.idle:
             watch.delivered, watch.since, watch.stuck_told = delivered, now, False
         elif not watch.stuck_told and now - watch.since >= _STUCK_AFTER:
             watch.stuck_told = True
+            frame = channel.stack
+            stack = "" if frame is None else "".join(traceback.format_stack(frame))
             self._say(
                 "callback",
                 f"a callback of {_name(channel)} ({channel.callback_names}) has not returned for "
                 f"{now - watch.since:.0f} s; its events wait, the others go on. It is at\n"
-                f"{''.join(traceback.format_stack(frame))}",
+                f"{stack}",
             )
 
     def _look_at_queue(self, channel: Channel[Any], watch: _Watch) -> None:

@@ -18,7 +18,7 @@ import msgspec
 
 from upbit_stream.events import Event, Trade
 from upbit_stream.recovery.gaps import Gap, GapTally
-from upbit_stream.recovery.history import Found, History, Numbers, Stretch
+from upbit_stream.recovery.history import Found, History, Numbers, Stretch, TradeStretch
 from upbit_stream.recovery.repairs import Repair, Repairs
 from upbit_stream.recovery.rest import RestClient
 from upbit_stream.recovery.tapes import (
@@ -184,6 +184,11 @@ class Recovery:
             tape.snapshot = event
             self._judge(tape, event)
 
+    def knows(self, trade: Trade) -> bool:
+        """Whether it was delivered, as far as is remembered."""
+        tape = self._tapes.get((trade.type, trade.code))
+        return isinstance(tape, TradeTape) and tape.has(trade)
+
     def began(self, event: Event, *, delivered: bool) -> None:
         """Of a code that has begun, the snapshot was ``delivered`` to everyone, or not."""
         tape = self._tapes.get((event.type, event.code))
@@ -313,7 +318,11 @@ class Recovery:
         end = self._end_of_gap(tape, merged)
         if found.why:
             # What was found reaches back from the live ones without a hole.
-            end = end if first is None else max(begin, int(first.timestamp or end))
+            # (What waited may have holes of its own, if there were several losses.)
+            if first is not None:
+                end = max(begin, int(first.timestamp or end))
+            elif tape.repair is not None and isinstance(tape.repair.stretch, TradeStretch):
+                end = max(end, tape.repair.stretch.until)
             self._tally.add(tape.type, tape.code, begin, end, count=fetched, why=found.why)
         elif fetched:
             self._tally.add(tape.type, tape.code, begin, end, count=fetched)

@@ -24,6 +24,7 @@ __all__ = [
     "count_fetched",
     "is_repairable",
     "make_tape",
+    "trade_order",
 ]
 
 Sink: TypeAlias = Callable[[Any], None]
@@ -169,6 +170,15 @@ class TradeTape(Tape):
     def known_until(self) -> int:
         return self._newest // IDS_PER_MS
 
+    def has(self, trade: Trade) -> bool:
+        """Whether it was delivered (perhaps so long ago that it is not remembered), or is what the
+        stream began after.
+        """
+        id_ = trade.sequential_id
+        if id_ in self.recent or id_ == self._began_after:
+            return True
+        return 0 < id_ < min(self.recent, default=0)
+
     @property
     def rate(self) -> float:
         """Trades a second, of late."""
@@ -245,7 +255,7 @@ class TradeTape(Tape):
         for trade in (*found, *spare):
             if trade.sequential_id not in known:
                 trades.setdefault(trade.sequential_id, trade)
-        merged = sorted(trades.values(), key=_order)
+        merged = sorted(trades.values(), key=trade_order)
         self.forget_older()
         self.recent.extend(one.sequential_id for one in merged if one.sequential_id is not None)
         return merged
@@ -305,7 +315,8 @@ class CandleTape(Tape):
         return event.stream_type != "SNAPSHOT" or not self._is_last(event)
 
 
-def _order(trade: Trade) -> tuple[int, int]:
+def trade_order(trade: Trade) -> tuple[int, int]:
+    """The order of trades: that of their times, and of their ids where these are the same."""
     return trade.trade_timestamp or 0, trade.sequential_id or 0
 
 

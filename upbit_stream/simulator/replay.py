@@ -10,18 +10,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from upbit_stream.protocol.wire_format import WireFormat
+from upbit_stream.recording.reading import read_lines
 from upbit_stream.simulator.frames import frame
 from upbit_stream.simulator.keys import NESTED, SHORT
 
 __all__ = ["Recorded", "Replay", "ReplaySource"]
 
-#: A file with one frame (or one object with a "frame") in each line, or such lines.
+#: A recording of :class:`~upbit_stream.recording.Recorder`, a file with one frame (or one object
+#: with a "frame") in each line, or such lines.
 ReplaySource = str | PathLike[str] | Iterable[str | bytes | Mapping[str, Any]]
 
 _Raw = dict[str, msgspec.Raw]
@@ -34,8 +35,9 @@ class Recorded:
     kind: str
     #: None for what belongs to no market.
     code: str | None
-    #: Milliseconds since the epoch; 0 where the frame does not say.
-    timestamp: int
+    #: When it came, in milliseconds since the epoch; when that was not recorded, the exchange's
+    #: timestamp; 0 where the frame does not say.
+    timestamp: float
     text: str
     wire_format: WireFormat
     #: Long names and the JSON of their values.
@@ -54,6 +56,13 @@ class Recorded:
             parts.append(f"{json.dumps(short.get(name, name))}:{value}")
         text = "{" + ",".join(parts) + "}"
         return frame((f"[{text}]" if wire_format.is_list else text).encode())
+
+
+class Moment(NamedTuple):
+    """What is sent together, so many seconds after the beginning."""
+
+    delay: float
+    recorded: list[Recorded]
 
 
 class Replay:
@@ -78,6 +87,23 @@ class Replay:
         keys = set(wanted)
         return [one for one in self._recorded if (one.kind, one.code) in keys]
 
+    def schedule(self, wanted: Iterable[tuple[str, str | None]]) -> list[Moment]:
+        """When to send what of the messages about these (type, code).
+
+        They keep their order, whatever their times are: of several markets and of recordings of
+        several connections these are not sorted.
+        """
+        recorded = self.select(wanted)
+        if not recorded or self.speed is None:
+            return [Moment(0.0, recorded)] if recorded else []
+        first, moments = recorded[0].timestamp, [Moment(0.0, [])]
+        for one in recorded:
+            delay = (one.timestamp - first) / 1000 / self.speed
+            if delay > moments[-1].delay:
+                moments.append(Moment(delay, []))
+            moments[-1].recorded.append(one)
+        return moments
+
     def codes_of(self, kind: str) -> set[str | None]:
         """The codes that this type was recorded for."""
         return {code for known, code in self._known if known == kind}
@@ -85,8 +111,7 @@ class Replay:
 
 def _lines(source: ReplaySource) -> Iterator[str | bytes | Mapping[str, Any]]:
     if isinstance(source, (str, PathLike)):
-        with Path(source).open(encoding="utf-8") as file:
-            yield from (line for line in file if line.strip())
+        yield from read_lines(source)
     else:
         yield from source
 
@@ -118,8 +143,15 @@ def _recorded(message: _Raw, raw: str, *, listed: bool) -> Recorded | None:
     # Answers and errors are not about anything that can be subscribed to.
     if kind is None or kind.partition(".")[0] not in SHORT:
         return None
+    # What a recorder has added is not on the wire.
+    received_at = message.pop("received_at", None)
+    if received_at is not None:
+        raw = _object(message, {})
     fields = _long_names(kind, message) if short else {k: _json(v) for k, v in message.items()}
     timestamp = fields.get("timestamp", "0")
+    moment = float(int(timestamp) if timestamp.isdigit() else 0)
+    if received_at is not None:
+        moment = int(_json(received_at)) / 1e6
     style = {
         (False, False): WireFormat.DEFAULT,
         (True, False): WireFormat.SIMPLE,
@@ -129,7 +161,7 @@ def _recorded(message: _Raw, raw: str, *, listed: bool) -> Recorded | None:
     return Recorded(
         kind=kind,
         code=json.loads(fields.get("code", "null")),
-        timestamp=int(timestamp) if timestamp.isdigit() else 0,
+        timestamp=moment,
         text=raw,
         wire_format=style[short, listed],
         fields=fields,

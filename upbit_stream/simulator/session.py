@@ -277,17 +277,10 @@ class Session:
         for item in self.items:
             codes: Iterable[str | None] = [code for code, _ in item.targets()]
             keys += [(item.type, code) for code in codes or replay.codes_of(item.type)]
-        frames = replay.select(keys)
-        if not frames:
-            return
         begin = self._context.timing.snapshot_bursts[0][0]
-        if replay.speed is None:
-            self._planned.append(self._loop.call_later(begin, self._send_recorded, frames))
-            return
-        first = min(one.timestamp for one in frames)
-        for one in frames:
-            delay = begin + (one.timestamp - first) / 1000 / replay.speed
-            self._planned.append(self._loop.call_later(delay, self._send_recorded, [one]))
+        for delay, recorded in replay.schedule(keys):
+            timer = self._loop.call_later(begin + delay, self._send_recorded, recorded)
+            self._planned.append(timer)
 
     def _send_recorded(self, frames: list[Recorded]) -> None:
         self._write([one.written(self.wire_format) for one in frames])

@@ -1,0 +1,1 @@
+"""Random faults, and a judge who knows every trade: ``python -m tests.chaos --help``."""

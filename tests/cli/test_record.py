@@ -1,0 +1,155 @@
+"""``upbit-stream record``: what it writes, what it shows, how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call, Start, StartOnTerminal
+from tests.conftest import eventually
+from upbit_stream import read_recording
+from upbit_stream.cli.failures import WrongUsage
+from upbit_stream.cli.record import rotation_of
+from upbit_stream.simulator import Simulator
+
+
+def test_a_demo_into_each_format(call: Call, tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.jsonl.zst", "a.parquet"):
+        exit_code, out, told = call(
+            "record", "--demo", "KRW-BTC", "-t", "trade", "--type", "orderbook", "--seconds", "1",
+            "--exact", "--out", str(tmp_path / name),
+        )  # fmt: skip
+        assert (exit_code, told) == (0, "upbit-stream: simulated data, not the exchange's\n")
+        events = list(read_recording(tmp_path / name))
+        assert {event.type for event in events} == {"trade", "orderbook"}
+        summary = out.splitlines()[-1]
+        assert summary.startswith(f"{tmp_path / name}: {len(events):,} events recorded, ")
+        assert re.search(r" in 1 file, 0 dropped, in \d+\.\d s$", summary)
+        size = re.search(r"([\d.]+) kB", summary)
+        assert size is not None
+        assert abs(float(size[1]) - (tmp_path / name).stat().st_size / 1000) < 0.1
+        manifest = json.loads((tmp_path / f"{name}.manifest.json").read_text())
+        assert (manifest["numbers"], manifest["closed"]) == ("decimal", True)
+
+
+def test_ctrl_c_ends_it_with_all_that_came(start: Start, sim: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "trades"
+    program = start("record", "KRW-BTC", "--out", str(path), "--format", "zstd", "--rotate",
+                    "1kB,1h", UPBIT_STREAM_URL=sim.url)  # fmt: skip
+    eventually(lambda: path.exists() and list(read_recording(path)))
+    for _ in range(3):
+        sim.burst(100, ["KRW-BTC"])
+        count = len(sim.ledger("KRW-BTC"))
+        eventually(lambda count=count: len(list(read_recording(path))) > count)  # type: ignore[misc]
+    sim.burst(100, ["KRW-BTC"])
+    eventually(lambda: program.process.poll() is not None or sim.connections)
+    program.interrupt()
+    assert program.exit_code() == 0
+    assert program.err.all() == ""
+    out = program.out.all().splitlines()[-1]
+    read = [event for event in read_recording(path) if event.stream_type == "REALTIME"]
+    assert out.startswith(f"{path}: {len(read) + 1} events recorded, ")
+    ledger = sim.ledger("KRW-BTC")
+    assert [event.to_dict()["sequential_id"] for event in read] == ledger[: len(read)]
+    assert (tmp_path / "trades.0002").exists()
+
+
+def test_lines_in_a_pipe(start: Start, sim: Simulator, tmp_path: Path) -> None:
+    program = start("record", "KRW-BTC", "-t", "trade", "-t", "ticker", "-o",
+                    str(tmp_path / "a.jsonl"), UPBIT_STREAM_URL=sim.url)  # fmt: skip
+    line = program.out.wait_for(lambda text: "\n" in text)
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d  connected  2 events recorded, [\d.]+ (kB|bytes) in 1 file  0/s"
+        r"  0 dropped  \d+ s\n",
+        line,
+    )
+    program.interrupt()
+    assert program.exit_code() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_progress_on_a_terminal(start_on_terminal: StartOnTerminal, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.zst"
+    terminal = start_on_terminal(
+        "record", "--demo", "-t", "trade", "-t", "candle.1s", "-o", str(path), width=120
+    )
+    terminal.screen.wait_for(lambda text: re.search(r"candle\.1s +\d+ events +\d+/s", text))
+    terminal.screen.wait_for(
+        lambda text: re.search(r"connected  [1-9][\d,]* events recorded", text)
+    )
+    terminal.press(b"\x03")
+    assert terminal.exit_code() == 0
+    text = terminal.screen.all()
+    assert "upbit-stream record  SIMULATED DATA  " in text
+    # What stays is the summary.
+    assert f"{path}: " in text.rstrip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["KRW-BTC", "--out", "x"], ["'x'", ".jsonl.zst"]),
+        (["KRW-BTC", "--out", "x.jsonl", "--format", "csv"], ["csv", "parquet"]),
+        (["KRW-BTC", "--out", "x.jsonl", "--format", "zstd"], ["x.jsonl", "'zstd'"]),
+        (["KRW-BTC", "--out", "x.jsonl", "--rotate", "5 parsecs"], ["5 parsecs", "100MB"]),
+        (["KRW-BTC", "--out", "x.jsonl", "-t", "trades"], ["did you mean 'trade'?"]),
+        (["KRW-BTC", "--out", "x.jsonl", "-t", "orderbook", "--depth", "7"], ["depth=7"]),
+        (["--out", "x.jsonl"], ["upbit-stream record KRW-BTC", "--demo"]),
+        (["krw-btc", "--out", "x.jsonl"], ["Did you mean 'KRW-BTC'?"]),
+    ],
+)
+def test_wrong_usage_makes_no_file(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str],
+    parts: list[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    exit_code, out, told = call("record", *arguments)
+    assert (exit_code, out) == (2, "")
+    assert told.startswith("upbit-stream: ")
+    assert told.count("\n") == 1
+    for part in parts:
+        assert part in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "no" / "a.jsonl"
+    exit_code, out, told = call("record", "--demo", "--out", str(path))
+    assert (exit_code, out) == (1, "")
+    assert told == f"upbit-stream: cannot record to {path}: No such file or directory\n"
+
+
+def test_a_wrong_address_says_what_was_recorded(
+    call: Call, sim: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UPBIT_STREAM_URL", f"{sim.url}/nowhere")
+    exit_code, out, told = call("record", "KRW-BTC", "--out", str(tmp_path / "a.jsonl"))
+    assert exit_code == 1
+    assert ": 0 events recorded, 0 bytes in 1 file, " in out
+    assert told.count("\n") == 1
+    assert "404" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "seconds"),
+    [
+        (None, None, None),
+        ("500kB", 500_000, None),
+        ("1.5gb", 1_500_000_000, None),
+        ("90s", None, 90.0),
+        ("15m", None, 900.0),
+        ("1d, 2MB", 2_000_000, 86400.0),
+    ],
+)
+def test_limits(text: str | None, size: int | None, seconds: float | None) -> None:
+    assert rotation_of(text) == (size, seconds)
+
+
+@pytest.mark.parametrize("text", ["", "0s", "1", "MB", "-1MB", "1h,", "1h;2MB"])
+def test_limits_that_are_none(text: str) -> None:
+    with pytest.raises(WrongUsage):
+        rotation_of(text)

@@ -1,0 +1,259 @@
+"""``upbit-stream record``: events to a file, and how far it is meanwhile."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from upbit_stream.cli.board import Meter
+from upbit_stream.cli.demo import SIMULATED, demo_simulator
+from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.interrupt import Interrupt
+from upbit_stream.cli.lines import write_out
+from upbit_stream.cli.notices import NoticeBox, told_on_stderr
+from upbit_stream.cli.screen import can_draw
+from upbit_stream.cli.subscribing import check_type, codes_of, subscribe
+from upbit_stream.config import StreamConfig
+from upbit_stream.errors import RecordingError, SubscriptionError, UpbitStreamError
+from upbit_stream.recording import Recorder, RecorderStats, RecordingFormat
+from upbit_stream.stream import UpbitStream
+from upbit_stream.subscription import Subscription
+
+__all__ = ["RecordOptions", "record", "rotation_of"]
+
+# Seconds between two drawings, and between two lines in a pipe.
+_REDRAW = 0.2
+_LINE_EVERY = 5.0
+
+_SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
+_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """What was asked for on the command line."""
+
+    codes: Sequence[str]
+    types: Sequence[str]
+    out: Path
+    format: str | None
+    rotate: str | None
+    demo: bool
+    seconds: float | None
+    exact: bool
+    region: str
+    depth: int
+
+
+def record(options: RecordOptions, interrupt: Interrupt) -> None:
+    """Record until it was long enough, or Ctrl-C; then say what is there.
+
+    Raises :class:`~upbit_stream.cli.failures.CommandFailed`, also when an event is lost.
+    """
+    begun = time.monotonic()
+    types = tuple(dict.fromkeys(options.types))
+    for type_ in types:
+        check_type(type_)
+    size, seconds = rotation_of(options.rotate)
+    numbers: Literal["float", "decimal"] = "decimal" if options.exact else "float"
+    with ExitStack() as stack:
+        as_picture = can_draw(sys.stdout)
+        try:
+            codes = codes_of(
+                options.codes, demo=options.demo, example="record KRW-BTC --out trades.jsonl.zst"
+            )
+            config = StreamConfig(numbers=numbers)
+            if options.demo:
+                simulator = stack.enter_context(demo_simulator(codes))
+                codes = simulator.codes
+                config = StreamConfig(
+                    url=simulator.url, rest_url=simulator.rest_url, numbers=numbers
+                )
+            stream = UpbitStream(region=options.region, config=config)
+            subscriptions = [
+                subscribe(stream, type_, codes, None, depth=options.depth) for type_ in types
+            ]
+            # Only now: nothing that was asked for is impossible, so a file may be made.
+            recorder = Recorder(
+                options.out,
+                format=_format(options.format),
+                rotate_bytes=size,
+                rotate_seconds=seconds,
+            )
+        except RecordingError as error:
+            raise RunFailed(str(error)) from error
+        except (SubscriptionError, ValueError) as error:
+            raise WrongUsage(str(error)) from error
+        except ImportError as error:
+            raise RunFailed(str(error)) from error
+        # Warnings are received before anything starts and until all of it is closed.
+        box = stack.enter_context(NoticeBox().receiving()) if as_picture else None
+        if box is None:
+            stack.enter_context(told_on_stderr())
+        for subscription in subscriptions:
+            subscription(recorder)
+        stream.on_gap(recorder.on_gap)
+        stream.on_drop(recorder.on_drop)
+        progress = _Progress(stream, recorder, subscriptions, options, interrupt, begun)
+        # However it ends.
+        stack.callback(lambda: _say(progress.summary(), interrupt))
+        try:
+            with recorder:
+                if not interrupt.asked:
+                    with stream:
+                        if box is not None:
+                            progress.show_picture(box)
+                        else:
+                            progress.show_lines()
+        except UpbitStreamError as error:
+            raise RunFailed(str(error)) from error
+    if recorder.stats.lost:
+        raise RunFailed(f"{recorder.stats.lost:,} events are not in the recording")
+
+
+def _format(name: str | None) -> RecordingFormat | None:
+    for known in get_args(RecordingFormat):
+        if name == known:
+            format_: RecordingFormat = known
+            return format_
+    if name is not None:
+        raise WrongUsage(f"--format {name}: choose one of {', '.join(get_args(RecordingFormat))}")
+    return None
+
+
+def rotation_of(text: str | None) -> tuple[int | None, float | None]:
+    """``"100MB"``, ``"1h"``, or both with a comma, as bytes and seconds."""
+    size: int | None = None
+    seconds: float | None = None
+    sizes = {unit.lower(): one for unit, one in _SIZES.items()}
+    for part in [] if text is None else text.split(","):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) *([a-zA-Z]+)", part.strip())
+        number, unit = (float(match[1]), match[2].lower()) if match else (0.0, "")
+        if number and unit in sizes:
+            size = math.ceil(number * sizes[unit])
+        elif number and unit in _TIMES:
+            seconds = number * _TIMES[unit]
+        else:
+            raise WrongUsage(
+                f"--rotate {text}: a size (500kB, 100MB, 1GB), a time (30s, 15m, 1h, 1d), or "
+                "both with a comma between"
+            )
+    return size, seconds
+
+
+class _Progress:
+    """The running command. All of it is the main thread's."""
+
+    def __init__(
+        self,
+        stream: UpbitStream,
+        recorder: Recorder,
+        subscriptions: Sequence[Subscription[Any]],
+        options: RecordOptions,
+        interrupt: Interrupt,
+        begun: float,
+    ) -> None:
+        self._stream = stream
+        self._recorder = recorder
+        self._subscriptions = subscriptions
+        self._options = options
+        self._interrupt = interrupt
+        self._begun = begun
+        self._meter = Meter()
+
+    def show_picture(self, box: NoticeBox) -> None:
+        """Some lines that are drawn again and again, and are gone at the end."""
+        console = Console()
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            while self._goes_on(_REDRAW, box):
+                lines = [*self._lines(), *([box.last] if box.last else [])]
+                # Cut off, not wrapped: so each is one line, also in a narrow window.
+                texts = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+                live.update(Group(*texts), refresh=True)
+
+    def show_lines(self) -> None:
+        """A line every few seconds."""
+        if self._options.demo:
+            print(SIMULATED, file=sys.stderr)
+        next_line = time.monotonic() + _LINE_EVERY
+        while self._goes_on(_REDRAW, None):
+            # Every time: rates are told from what was seen before.
+            line = self._lines()[-1]
+            if time.monotonic() >= next_line:
+                next_line += _LINE_EVERY
+                _say(f"{time.strftime('%H:%M:%S')}  {line}", self._interrupt)
+
+    def _goes_on(self, seconds: float, box: NoticeBox | None) -> bool:
+        """Let the stream run for a moment; raises what has ended it for good."""
+        if self._interrupt.asked:
+            return False
+        if self._options.seconds is not None:
+            left = self._begun + self._options.seconds - time.monotonic()
+            if left <= 0:
+                return False
+            seconds = min(left, seconds)
+        self._stream.run(seconds)
+        if any(one.closed for one in self._subscriptions) and not self._interrupt.asked:
+            # The whole stream may be about to end for the same reason, then this raises it.
+            self._stream.wait_connected(_REDRAW)
+            raise RunFailed((box.last if box else None) or "a subscription has ended")
+        return True
+
+    def _lines(self) -> list[str]:
+        stats = [one.stats for one in self._subscriptions]
+        total, *rates = self._meter.per_second(
+            time.monotonic(), (sum(one.received for one in stats), *(one.received for one in stats))
+        )
+        simulated = "  SIMULATED DATA" if self._options.demo else ""
+        lines = [f"upbit-stream record{simulated}  {self._options.out}"]
+        for subscription, one, rate in zip(self._subscriptions, stats, rates, strict=True):
+            lines.append(
+                f"{subscription.type:<12}{one.received:>12,} events{_per_second(rate):>14}"
+            )
+        lines.append(
+            f"{self._stream.state.value}  {_what(self._recorder.stats)}{_per_second(total)}  "
+            f"{self._stream.stats.dropped:,} dropped  {time.monotonic() - self._begun:.0f} s"
+        )
+        return lines
+
+    def summary(self) -> str:
+        """What was recorded, in a line."""
+        dropped = self._stream.stats.dropped
+        return (
+            f"{self._options.out}: {_what(self._recorder.stats)}, {dropped:,} dropped, "
+            f"in {time.monotonic() - self._begun:.1f} s"
+        )
+
+
+def _what(stats: RecorderStats) -> str:
+    files = f"{stats.files} file{'s' * (stats.files != 1)}"
+    told = f"{stats.recorded:,} events recorded, {_size(stats.bytes)} in {files}"
+    told += f", {stats.gaps:,} gaps" if stats.gaps else ""
+    return told + (f", {stats.lost:,} lost" if stats.lost else "")
+
+
+def _size(count: int) -> str:
+    for unit, size in reversed(_SIZES.items()):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _per_second(rate: float | None) -> str:
+    return "" if rate is None else f"  {rate:,.0f}/s"
+
+
+def _say(line: str, interrupt: Interrupt) -> None:
+    # A reader that left (| head -3) has read enough; the recording goes on.
+    write_out(f"{line}\n".encode(), interrupt)
