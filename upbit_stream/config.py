@@ -154,6 +154,11 @@ class StreamConfig:
     #: Lines with the same list, 1 or 2. With two, the first copy of every event counts, and the
     #: loss of one is no gap. (For public streams: an account may be refused a second connection.)
     redundancy: Literal[1, 2] = 1
+    #: Messages a second that one connection of the stream may carry. Public subscriptions that
+    #: bring more for a few seconds are spread over further connections, up to eight, which no other
+    #: stream shares; order between codes is then lost, that of each code is not. (What blocks has
+    #: a connection of its own, and is not spread.) None: one connection, whatever it carries.
+    shard_above: float | None = None
     #: Events that a subscription's queue holds (and its dispatch thread up to 512 more); what
     #: happens beyond is the policy's matter.
     queue_size: int = 100_000
@@ -187,6 +192,13 @@ class StreamConfig:
             raise TypeError(f"backfill={self.backfill!r}: True or False")
         if isinstance(self.redundancy, bool) or self.redundancy not in (1, 2):
             raise ValueError(f"redundancy={self.redundancy!r}: 1 or 2 lines")
+        if self.shard_above is not None:
+            _require_number("shard_above", self.shard_above, above=0)
+            if self.redundancy == 2:
+                raise ValueError(
+                    f"shard_above={self.shard_above!r} with redundancy=2: choose one of them; a "
+                    "connection that is one of several has no second line"
+                )
         _require_number("backfill_deadline", self.backfill_deadline, above=0)
         if not isinstance(self.health, HealthThresholds):
             raise TypeError(f"health={self.health!r}: HealthThresholds are needed")

@@ -6,11 +6,8 @@ reference to that one can close everything.
 
 from __future__ import annotations
 
-import atexit
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
@@ -20,12 +17,13 @@ import msgspec
 from upbit_stream.config import OverflowPolicy, StreamConfig
 from upbit_stream.connection.inquiries import Inquiry
 from upbit_stream.connection.observer import Link
-from upbit_stream.connection.pool import AnyConnection, ConnectionPool, Lease
+from upbit_stream.connection.pool import AnyConnection, ConnectionPool
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState, overall_state
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
+from upbit_stream.endings import UNATTENDED_CLOSE, close_at_exit
 from upbit_stream.errors import AuthenticationError, StreamClosedError, UpbitStreamError
-from upbit_stream.leases import Leases
+from upbit_stream.leases import Carrier, Leases
 from upbit_stream.markets import MarketList
 from upbit_stream.monitoring.monitor import Monitor
 from upbit_stream.monitoring.watchdog import watchdog
@@ -36,13 +34,9 @@ from upbit_stream.recovery.gaps import Gap
 from upbit_stream.recovery.rest import RestClient
 from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
-from upbit_stream.workers import LOOK_AROUND, Worker, numbered
+from upbit_stream.workers import LOOK_AROUND, Worker, join_all, numbered
 
 __all__ = ["Engine"]
-
-# Seconds for closing what the person did not close: at interpreter exit, or when the last
-# reference was dropped.
-_UNATTENDED_CLOSE = 3.0
 
 # Seconds of it, at most, that are kept for telling the handlers.
 _HANDLERS_SHARE = 0.2
@@ -69,7 +63,7 @@ class Engine:
         # end. Never held while a callback or I/O runs.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._channels: dict[Channel[Any], Lease | None] = {}
+        self._channels: dict[Channel[Any], Carrier | None] = {}
         # Channels that were closed, whose dispatch threads may still deliver what was queued.
         self._leaving: tuple[Channel[Any], ...] = ()
         self._leases = Leases(pool, url, rest_url, config, credentials, self)
@@ -89,7 +83,7 @@ class Engine:
         self._watched = False
         self._forked = False
         self.monitor = Monitor(self, config)
-        _engines.add(self)
+        close_at_exit(self)
 
     # Subscribing.
 
@@ -137,7 +131,7 @@ class Engine:
             lease = self._channels.pop(channel)
             self._leave(channel)
             if lease is not None:
-                lease.connection.wishes.remove(channel)
+                lease.drop(channel)
                 if lease not in self._channels.values():
                     self._leases.give_back(lease)
                     if not self._closing:
@@ -163,7 +157,7 @@ class Engine:
             channel.change(demand)
             lease = self._channels[channel]
             if lease is not None:
-                lease.connection.wishes.touch()
+                lease.touch()
 
     def _demands(self, but: Channel[Any] | None = None) -> Iterable[Demand]:
         """What is wanted at present, ``but`` for a channel. The lock is held."""
@@ -173,13 +167,13 @@ class Engine:
         """Give a channel its connection. The lock is held."""
         lease = self._channels[channel] = self._take(channel.demand.endpoint, channel.overflow)
         channel.start()
-        lease.connection.wishes.add(channel)
+        lease.carry(channel)
 
-    def _take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Lease:
+    def _take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Carrier:
         before = self._leases.held
         lease = self._leases.take(endpoint, overflow)
         self._error = None
-        if lease.first and lease not in before:
+        if any(one.first for one in self._leases.held if one not in before):
             # It may stand already, so quick is its thread: its beginning is told all the same.
             others = (one.connection.state for one in before if one in self._leases.held)
             self._enter(overall_state((ConnectionState.CONNECTING, *others)))
@@ -273,9 +267,9 @@ class Engine:
             left = max(0.0, deadline - time.monotonic())
             self._closed.wait(min(left, threading.TIMEOUT_MAX))
         self.rest.cancel()
-        ended = _join_all(self._leases.ending, deadline)
+        ended = join_all(self._leases.ending, deadline)
         workers = (*self._workers(), *self._lookups)
-        ended = _join_all(workers, deadline) and ended
+        ended = join_all(workers, deadline) and ended
         return watchdog().unwatch(self.monitor, deadline) and ended
 
     def abandon(self) -> None:
@@ -341,7 +335,7 @@ class Engine:
         """Ask the exchange for the list of each connection; the answers come to the inquiries."""
         with self._lock:
             self._refuse_closed()
-            leased = [lease.connection for lease in self._leases.held]
+            leased = [lease.connection for lease in self._leases.relied_on]
             asked = [(one, Inquiry()) for one in leased if one.serving]
         for connection, inquiry in asked:
             connection.wishes.inquire(inquiry)
@@ -451,9 +445,16 @@ class Engine:
         """The connections at this moment."""
         return tuple(lease.connection for lease in self._leases.held)
 
+    def balance(self, now: float) -> None:
+        """Spread what is too much for one connection, if that is wanted; once a second."""
+        with self._lock:
+            to_do = self._leases.balance(now)
+        for step in to_do:
+            step()
+
     def close_abandoned(self) -> None:
         """Close what nobody can close any more."""
-        self.close(_UNATTENDED_CLOSE)
+        self.close(UNATTENDED_CLOSE)
 
     # The child of a fork.
 
@@ -479,41 +480,8 @@ class Engine:
             self._changed.notify_all()
 
 
-def _join_all(those: Iterable[AnyConnection] | Iterable[Worker], deadline: float) -> bool:
-    """Join each of them, also after one that did not end in time; whether all of them ended."""
-    ended = True
-    for one in those:
-        ended = one.join(deadline) and ended
-    return ended
-
-
 def _forked() -> StreamClosedError:
     return StreamClosedError(
         "this stream was opened before a fork, and stays with the parent process; make a new "
         "UpbitStream in this one"
     )
-
-
-# Engines that nobody closed before the interpreter exits. Weak: being listed here keeps no
-# engine alive (its threads do, as long as they run).
-_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    # All are told before the first is waited for: together they get the time of one.
-    left = [engine for engine in _engines if not engine.closing]
-    deadline = time.monotonic() + _UNATTENDED_CLOSE
-    for engine in left:
-        engine.let_go()
-    for engine in left:
-        engine.close(max(0.0, deadline - time.monotonic()))
-
-
-def _after_fork() -> None:
-    for engine in list(_engines):
-        engine.disown()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from upbit_stream.config import OverflowPolicy, StreamConfig
 from upbit_stream.connection.observer import ConnectionObserver
+from upbit_stream.connection.parts import TellsOfWholes
 from upbit_stream.connection.pool import AnyConnection, ConnectionPool, Lease, Terms
 from upbit_stream.connection.states import ConnectionState, overall_state
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.endpoints import Endpoint, endpoint_url
+from upbit_stream.shards import Shards
 from upbit_stream.totals import Totals
 
-__all__ = ["Leases"]
+__all__ = ["Carrier", "Leases"]
+
+#: What carries a subscription: a connection, or several.
+Carrier: TypeAlias = Lease | Shards
 
 
 class Leases:
@@ -31,6 +39,12 @@ class Leases:
         self._config = config
         self._credentials = credentials
         self._user = user
+        self._shards: Shards | None = None
+        if config.shard_above is not None:
+            self._user = TellsOfWholes(user)
+            self._shards = Shards(
+                config.shard_above, lambda: self._take(Endpoint.PUBLIC, alone=True), self.give_back
+            )
         self._held: tuple[Lease, ...] = ()
         self._shared: dict[Endpoint, Lease] = {}
         # Those of connections that nobody needed any more, whose threads may still run.
@@ -50,14 +64,29 @@ class Leases:
     @property
     def state(self) -> ConnectionState:
         """The state over all connections."""
-        return overall_state(lease.connection.state for lease in self._held)
+        return overall_state(lease.connection.state for lease in self.relied_on)
 
-    def take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Lease:
-        """The lease for a subscription with that policy."""
+    @property
+    def relied_on(self) -> tuple[Lease, ...]:
+        """The leases but for one that may yet come to nothing without harm."""
+        on_trial = None if self._shards is None else self._shards.on_trial
+        return tuple(lease for lease in self._held if lease is not on_trial)
+
+    def balance(self, now: float) -> list[Callable[[], None]]:
+        """Have what is too much for one connection carried by several; what is returned is to be
+        called at once, without the owner's lock.
+        """
+        return [] if self._shards is None else self._shards.look(now)
+
+    def take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Carrier:
+        """What carries a subscription with that policy."""
         if overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys:
             # It may stop reading, so it must not share. Where there are keys it has to: the
             # exchange may refuse a second connection of an account.
             return self._take(endpoint, alone=True)
+        if self._shards is not None and not endpoint.needs_keys:
+            self._shards.prepare()
+            return self._shards
         lease = self._shared.get(endpoint)
         if lease is None or not lease.connection.serving:
             lease = self._shared[endpoint] = self._take(endpoint)
@@ -72,8 +101,14 @@ class Leases:
         self._held = (*self._held, lease)
         return lease
 
-    def give_back(self, lease: Lease) -> bool:
-        """Lease a connection no more; whether that is its end."""
+    def give_back(self, carrier: Carrier) -> bool:
+        """Lease a connection no more, or several; whether that is its end."""
+        if isinstance(carrier, Shards):
+            ended = [self.give_back(lease) for lease in carrier.release()]
+            return all(ended)
+        lease = carrier
+        if lease not in self._held:
+            return True  # it was given back before
         self._shared = {endpoint: one for endpoint, one in self._shared.items() if one is not lease}
         self._held = tuple(one for one in self._held if one is not lease)
         ends = self._pool.release(lease, self._config.linger)

@@ -11,9 +11,10 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
-__all__ = ["LOOK_AROUND", "Worker", "at_the_very_end", "numbered"]
+__all__ = ["LOOK_AROUND", "Worker", "at_the_very_end", "join_all", "numbered"]
 
 _log = logging.getLogger("upbit_stream")
 #: The longest that a wait lasts before it looks around, in seconds: on Windows a lock cannot be
@@ -29,6 +30,16 @@ _counters: dict[str, itertools.count[int]] = {}
 def numbered(prefix: str) -> str:
     """``prefix`` with a number: ``upbit-io-public-1``, then ``upbit-io-public-2`` …"""
     return f"{prefix}-{next(_counters.setdefault(prefix, itertools.count(1)))}"
+
+
+class _Joined(Protocol):
+    def join(self, deadline: float) -> bool: ...
+
+
+def join_all(those: Iterable[_Joined], deadline: float) -> bool:
+    """Join each of them, also after one that did not end in time; whether all of them ended."""
+    ended = [one.join(deadline) for one in those]
+    return all(ended)
 
 
 # What at_the_very_end() was given.

@@ -20,7 +20,7 @@ from upbit_stream import (
     UpbitStream,
 )
 from upbit_stream.connection.pool import Lease
-from upbit_stream.leases import Leases
+from upbit_stream.leases import Carrier, Leases
 from upbit_stream.simulator import Simulator
 
 
@@ -147,8 +147,9 @@ def test_a_connection_that_stands_at_once_was_connecting_all_the_same(
 ) -> None:
     take = Leases.take
 
-    def take_long(*arguments: Any) -> Lease:
+    def take_long(*arguments: Any) -> Carrier:
         lease = take(*arguments)
+        assert isinstance(lease, Lease)
         eventually(lambda: lease.connection.state is ConnectionState.CONNECTED)
         return lease
 

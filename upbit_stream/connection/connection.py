@@ -202,6 +202,11 @@ class Connection:
         return any(worker.alive for worker in workers)
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing waits for what was missed."""
+        return self._router.settled
+
+    @property
     def serving(self) -> bool:
         """Whether it can carry something, now or after a reconnect."""
         return not self._over and not self.wishes.closing

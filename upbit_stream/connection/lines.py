@@ -155,6 +155,11 @@ class Line:
             return parts
 
     @property
+    def settled(self) -> bool:
+        """See :class:`~upbit_stream.connection.router.Router`."""
+        return self._router.settled
+
+    @property
     def counters(self) -> RecoveryCounters:
         """Those of both lines; the second one has none, so that a sum counts them once."""
         return self._router.counters if self is self._crossing.lines[0] else RecoveryCounters()

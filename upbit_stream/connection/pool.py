@@ -133,6 +133,18 @@ class Lease:
         self._before = connection.info
         self._after: ConnectionInfo | None = None
 
+    def carry(self, channel: AnyChannel) -> None:
+        """Have the connection serve ``channel``, too."""
+        self.connection.wishes.add(channel)
+
+    def drop(self, channel: AnyChannel) -> None:
+        """Have it serve ``channel`` no more."""
+        self.connection.wishes.remove(channel)
+
+    def touch(self) -> None:
+        """A channel's own demand has changed."""
+        self.connection.wishes.touch()
+
     @property
     def infos(self) -> tuple[ConnectionInfo, ...]:
         """The physical connections at this moment: one, or two lines."""

@@ -243,6 +243,11 @@ class Router:
         return True
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing is doubted or being fetched. For any thread."""
+        return not self._recovery.busy
+
+    @property
     def counters(self) -> RecoveryCounters:
         """What recovery has counted. For any thread."""
         return self._recovery.counters

@@ -42,6 +42,7 @@ class Monitored(Protocol):
     def leased(self) -> Sequence[AnyConnection]: ...
     @property
     def stats(self) -> StreamStats: ...
+    def balance(self, now: float) -> None: ...
     def close_abandoned(self) -> None: ...
 
 
@@ -70,6 +71,7 @@ class Monitor:
             return
         for connection in stream.leased:
             connection.revive()
+        stream.balance(now)
         stream.notices.revive()
         self._lookout.look(stream.channels, now)
         if self._pulse.due(now):
