@@ -87,19 +87,20 @@ class Router:
         now = time.monotonic()
         wanting = False
         for channel, outlet in self._outlets.items():
-            for gone in outlet.joined.keys() - set(channel.demand.codes):
+            demand = outlet.demand = channel.demand
+            for gone in outlet.joined.keys() - set(demand.codes):
                 outlet.newcomers.pop(gone, None)
                 outlet.starting.pop(gone, None)
                 outlet.asked.pop(gone, None)
-            if channel.demand.snapshot:
-                for code in [one for one in channel.demand.codes if one not in outlet.joined]:
+            if demand.snapshot:
+                for code in [one for one in demand.codes if one not in outlet.joined]:
                     wanting = True
                     if _wire_key(outlet, code) in on_wire:
                         outlet.newcomers[code] = Newcomer()
                     else:
                         outlet.starting[code] = time.time_ns()
             # Those for every code have joined the code "", for what is told of them.
-            codes = channel.demand.codes or ("",)
+            codes = demand.codes or ("",)
             outlet.joined = {code: outlet.joined.get(code, now) for code in codes}
         self._forget(on_wire, now)
         self._rebuild()
@@ -109,9 +110,7 @@ class Router:
         """Have recovery forget what is wanted no more, and doubt what is not carried for now."""
         routed = {(type_, code) for type_, code, _, _ in self.carried()}
         parked = {
-            (outlet.channel.demand.type, code)
-            for outlet in self._parked.values()
-            for code in outlet.joined
+            (outlet.demand.type, code) for outlet in self._parked.values() for code in outlet.joined
         }
         self._recovery.retain(routed | parked)
         if self._parked:
@@ -129,7 +128,7 @@ class Router:
             for code in list(outlet.newcomers):
                 self._begin_without_snapshot(outlet, code)
             outlet.asked.clear()
-            demand = outlet.channel.demand
+            demand = outlet.demand
             if demand.snapshot:
                 # Where recovery sees to what was missed, those who stream need no snapshot: what it
                 # tells is among that.
@@ -158,7 +157,7 @@ class Router:
         """
         missing: set[tuple[str, str]] = set()
         for outlet in self._outlets.values():
-            demand = outlet.channel.demand
+            demand = outlet.demand
             lost = {code for code in demand.codes if (demand.type, code) not in listed}
             missing |= {(demand.type, code) for code in lost}
             if demand.snapshot and not (demand.realtime and self._recovery.covers(demand.type)):
@@ -224,7 +223,7 @@ class Router:
     def _rebuild(self) -> None:
         routes: dict[str, Routes] = {}
         for outlet in self._outlets.values():
-            type_ = outlet.channel.demand.type
+            type_ = outlet.demand.type
             routes.setdefault(type_, Routes(type_, self._recovery.sink)).add(outlet)
         for of_type in routes.values():
             of_type.connect()
@@ -322,10 +321,10 @@ class Router:
         """
         code = event.code
         joined = False
-        streaming = [outlet for outlet in route.outlets if outlet.channel.demand.realtime]
+        streaming = [outlet for outlet in route.outlets if outlet.demand.realtime]
         given = 0
         for outlet in route.outlets:
-            demand = outlet.channel.demand
+            demand = outlet.demand
             if not demand.concerns(event):
                 continue
             if code in outlet.newcomers:
@@ -358,7 +357,7 @@ class Router:
     @staticmethod
     def _newest_of(outlet: Outlet, code: str | None) -> Any | None:
         """The last event of a code that a channel has been given, or is about to be."""
-        key = code or outlet.channel.demand.type
+        key = code or outlet.demand.type
         return next(
             (one for one in reversed(outlet.batch) if (one.code or one.type) == key),
             outlet.channel.latest_of(key),
@@ -376,7 +375,7 @@ class Router:
         known = [
             newest
             for outlet in (*self._outlets.values(), *self._parked.values())
-            if outlet.channel.demand.type == type_
+            if outlet.demand.type == type_
             and code in outlet.joined
             and (newest := self._newest_of(outlet, code)) is not None
         ]
@@ -386,29 +385,31 @@ class Router:
         """See :class:`~upbit_stream.recovery.recovery.Outflow`."""
         for outlet in self._outlets.values():
             for code, since in outlet.joined.items():
-                newest = outlet.channel.latest_of(code or outlet.channel.demand.type)
+                newest = outlet.channel.latest_of(code or outlet.demand.type)
                 last = 0 if newest is None else newest.received_at // 1_000_000
-                yield outlet.channel.demand.type, code, since, last
+                yield outlet.demand.type, code, since, last
 
     def release(self, tape: Tape, events: Sequence[Any]) -> None:
         """See :class:`~upbit_stream.recovery.recovery.Outflow`."""
         routes = self._routes.get(tape.type)
         route = None if routes is None else routes.find(tape.code)
         for outlet in () if route is None else route.outlets:
-            demand = outlet.channel.demand
+            demand = outlet.demand
             if not demand.realtime:
                 continue
             newcomer = outlet.newcomers.get(tape.code)
             sink = outlet.sink if newcomer is None else newcomer.held.append
-            # Who joined since the loss has a beginning of its own: what lies before it is not its.
+            # Who joined since the loss, or has had a snapshot that is ahead of the others, has a
+            # beginning of its own: what lies before it is not its.
+            newest = self._newest_of(outlet, tape.code)
             joined_since = outlet.joined.get(tape.code, 0.0) >= tape.lost_at
-            newest = self._newest_of(outlet, tape.code) if joined_since else None
+            own = joined_since or (newest is not None and tape.is_behind(newest))
             for event in events:
                 if event.stream_type == "SNAPSHOT" and (joined_since or not demand.snapshot):
                     continue
-                if joined_since and newest is None and event.stream_type == "BACKFILL":
+                if own and newest is None and event.stream_type == "BACKFILL":
                     continue
-                if newest is None or _follows(event, newest):
+                if not own or newest is None or _follows(event, newest):
                     sink(event)
 
     def newest(self, type_: str, code: str | None) -> int:
@@ -453,7 +454,7 @@ class Router:
 
 
 def _wire_key(outlet: Outlet, code: str) -> tuple[str, Hashable, str]:
-    demand = outlet.channel.demand
+    demand = outlet.demand
     return demand.type, demand.group, code
 
 

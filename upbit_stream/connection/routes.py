@@ -33,8 +33,10 @@ class Outlet:
 
     def __init__(self, channel: AnyChannel) -> None:
         self.channel = channel
+        #: What is asked for at present: the channel may want something else already.
+        self.demand = channel.demand
         self.batch: list[Any] = []
-        self.sink = channel.demand.sieve(self.batch.append)
+        self.sink = self.demand.sieve(self.batch.append)
         self.newcomers: dict[str, Newcomer] = {}
         #: Codes that are new on the wire. They get the snapshot if it tells them something, and
         #: nothing is held back for it: every event since the request is theirs. With each the
@@ -61,14 +63,14 @@ class Route:
     @property
     def streams(self) -> bool:
         """Whether anyone wants realtime."""
-        return any(outlet.channel.demand.realtime for outlet in self.outlets)
+        return any(outlet.demand.realtime for outlet in self.outlets)
 
     def live(self, code: str | None) -> Sink:
         """What leads realtime to those who want it; for newcomers it is held back."""
         sinks = [
             outlet.newcomers[code].held.append if code in outlet.newcomers else outlet.sink
             for outlet in self.outlets
-            if outlet.channel.demand.realtime
+            if outlet.demand.realtime
         ]
         return sinks[0] if len(sinks) == 1 else _fan_out(tuple(sinks))
 
@@ -95,10 +97,10 @@ class Routes:
         self.live: dict[str | None, Sink] = {}
 
     def add(self, outlet: Outlet) -> None:
-        if outlet.channel.demand.every_code:
+        if outlet.demand.every_code:
             self._general = self._general or Route()
             self._general.outlets.append(outlet)
-        for code in outlet.channel.demand.codes:
+        for code in outlet.demand.codes:
             self._by_code.setdefault(code, Route()).outlets.append(outlet)
 
     def connect(self) -> None:
@@ -107,7 +109,7 @@ class Routes:
         for route in self._by_code.values():
             route.outlets += everyone
         for route in (*self._by_code.values(), *filter(None, [self._general])):
-            route.snapshots = any(one.channel.demand.has_snapshots for one in route.outlets)
+            route.snapshots = any(one.demand.has_snapshots for one in route.outlets)
         for code in self._by_code:
             self.refresh(code)
 

@@ -104,6 +104,12 @@ class Tape(ABC):
         each once. They count as delivered.
         """
 
+    def is_behind(self, event: Any) -> bool:
+        """Whether ``event`` is newer than all that had been delivered to everyone before the last
+        :meth:`merge`.
+        """
+        return False
+
     @abstractmethod
     def tells_news(self, event: Any) -> bool:
         """Whether the first event, which shows no gap, is to be delivered."""
@@ -119,6 +125,8 @@ class TradeTape(Tape):
         self.recent = array("q")
         # The id of the snapshot with which it began, if that was not delivered.
         self._began_after = 0
+        # The newest one when the last merge began.
+        self._merged_after = 0
         #: A snapshot that told of a trade before that came: trades after it wait.
         self.suspect: Trade | None = None
         self._suspect_until = 0.0
@@ -198,6 +206,9 @@ class TradeTape(Tape):
     def continues(self, event: Trade) -> bool:
         return event.sequential_id == self._newest
 
+    def is_behind(self, event: Trade) -> bool:
+        return (event.sequential_id or 0) > self._merged_after
+
     def tells_news(self, event: Trade) -> bool:
         return False  # it is the one that was delivered last
 
@@ -232,6 +243,7 @@ class TradeTape(Tape):
 
     def merge(self, found: Sequence[Any], complete: bool) -> list[Any]:
         known = set(self.recent)
+        self._merged_after = self._newest
         trades: dict[Any, Any] = {}
         for trade in self.held:
             id_ = trade.sequential_id
