@@ -343,9 +343,11 @@ def test_a_disk_that_hangs_makes_the_callback_wait_and_close_return(tmp_path: Pa
     assert not waiting.is_alive()
     assert "it is closed" in str(refused[0])
     # The pipe is read: what hung goes on, and fails, because a pipe is no file.
-    with pipe.open("rb") as reader:
-        reader.read()
-    eventually(lambda: not recorder._worker.alive)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:  # for as long as it tries
+        eventually(lambda: not recorder._worker.alive)
+    finally:
+        os.close(reader)
     assert len(ids(read_recording(path))) >= 1
 
 

@@ -60,12 +60,7 @@ class Faults:
 
         ``code``: say good-bye with this close code; otherwise the sockets are reset.
         """
-        self.refuse()
-        if code is not None:
-            self.close(code)
-        else:
-            self._server.call(self._server.drop_all, "reset")
-        self.accept()
+        self._server.call_async(self._server.restart, code)
 
     # Sockets that stay, and are dead.
 

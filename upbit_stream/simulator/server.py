@@ -249,6 +249,18 @@ class Server:
             await asyncio.sleep(0)
         listener.close()
 
+    async def restart(self, code: int | None) -> None:
+        """Drop everybody (with a close code, if there is one) and listen again. In one go: whoever
+        comes back at once finds the door open.
+        """
+        self.stop_listening()
+        if code is None:
+            self.drop_all("reset")
+        else:
+            for session in list(self.sessions.values()):
+                session.close(code, "")
+        await self.listen()
+
     def drop_all(self, how: str) -> None:
         """End every connection, also those that did not shake hands yet."""
         for session in list(self.sessions.values()):
