@@ -15,12 +15,12 @@ from upbit_stream.connection.causes import (
     EXPECTED,
     ErrorStrategy,
     Replaced,
-    ServerRefused,
     judge,
 )
 from upbit_stream.connection.dialler import Dialler, Interrupted, when
 from upbit_stream.connection.lines import Line
 from upbit_stream.connection.observer import ConnectionObserver
+from upbit_stream.connection.oddities import Oddities
 from upbit_stream.connection.renewal import Renewal
 from upbit_stream.connection.retry import delay_after_loss
 from upbit_stream.connection.router import AnyChannel, Router, Routing
@@ -33,11 +33,10 @@ from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
 from upbit_stream.errors import (
     ConnectionFailedError,
-    DecodingError,
     SubscriptionError,
     UpbitStreamError,
 )
-from upbit_stream.protocol.decoding import Message, ServerError, Undecodable, UnknownType
+from upbit_stream.protocol.decoding import Message
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 from upbit_stream.workers import Worker, numbered
@@ -57,9 +56,6 @@ _OVERLAP = 1.0
 
 # Seconds between what nobody thought of and the next attempt.
 _AFTER_STUMBLING = 1.0
-
-# Seconds between two logged lines about frames that cannot be decoded.
-_LOG_EVERY = 1.0
 
 # States whose log line is written where the cause is known.
 _LOGGED_WITH_CAUSE = (ConnectionState.RECONNECTING, ConnectionState.ERROR)
@@ -125,8 +121,7 @@ class Connection:
         self._staleness = Staleness(config.stale_after)
         # What the exchange said of the list in which a culprit is searched for.
         self._refusal: SubscriptionError | None = None
-        self._unknown_types: set[str] = set()
-        self._undecodable_logged_at = float("-inf")
+        self._oddities = Oddities(self._log_name, self.traffic, observer)
 
     # For any thread.
 
@@ -486,24 +481,4 @@ class Connection:
 
     def on_messages(self, messages: Sequence[Message]) -> None:
         """See :class:`~upbit_stream.connection.session.SessionObserver`."""
-        for message in messages:
-            if isinstance(message, ServerError):
-                raise ServerRefused(message)
-            if isinstance(message, Undecodable):
-                self._tell_undecodable(message.error)
-            elif isinstance(message, UnknownType) and message.type not in self._unknown_types:
-                self._unknown_types.add(message.type)
-                self._observer.connection_error(
-                    DecodingError(
-                        f"the exchange sends messages of a type that this version does not "
-                        f"know: {message.type!r}; they are ignored"
-                    )
-                )
-
-    def _tell_undecodable(self, error: DecodingError) -> None:
-        self.traffic.note_error()
-        now = time.monotonic()
-        if now - self._undecodable_logged_at >= _LOG_EVERY:
-            self._undecodable_logged_at = now
-            _log.warning("%s: %s", self._log_name, error)
-        self._observer.connection_error(error)
+        self._oddities.look(messages)

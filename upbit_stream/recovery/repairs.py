@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
@@ -15,6 +16,8 @@ from upbit_stream.recovery.rest import RestClient
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["Repair", "Repairs"]
+
+_log = logging.getLogger("upbit_stream")
 
 # Threads at most. An answer from abroad takes 0.2 s, and ten calls a second are allowed.
 _WORKERS = 3
@@ -112,6 +115,10 @@ class Repairs:
 
     def _work(self) -> None:
         while (repair := self._next()) is not None:
-            repair.found = self._history.find(repair.stretch, repair.deadline)
+            try:
+                repair.found = self._history.find(repair.stretch, repair.deadline)
+            except Exception as error:  # a bug: live events must not wait for ever because of it
+                _log.exception("a repair of %s failed", repair.stretch.code)
+                repair.found = Found(why=f"{type(error).__name__}: {error}")
             self._done.put(repair)
             self._when_done()
