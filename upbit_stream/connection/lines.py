@@ -177,11 +177,12 @@ class Line:
             self._awaited.clear()
             self._wanted.clear()
             other = self._other
-            if was_joining or other._covers(time.monotonic()):
+            serves = other._up and other._joining is None
+            if was_joining or (serves and not other._awaited):
                 return
-            carries = other._wanted - other._awaited if other._joining is None else set()
+            carries = other._wanted - other._awaited if serves else set()
             if carries:
-                # The rest has just begun, and the other line is about to bring it.
+                # The other line has not begun to bring the rest, however long ago it asked for it.
                 self._router.expect_again(carries)
             else:
                 self._doubt_everything()

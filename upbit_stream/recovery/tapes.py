@@ -183,11 +183,13 @@ class TradeTape(Tape):
         return self._newest // IDS_PER_MS
 
     def has(self, trade: Trade) -> bool:
-        """Whether it was delivered (perhaps so long ago that it is not remembered), or is what the
-        stream began after.
+        """Whether it was delivered (perhaps so long ago that it is not remembered), waits to be, or
+        is what the stream began after.
         """
         id_ = trade.sequential_id
         if id_ in self.recent or id_ == self._began_after:
+            return True
+        if any(one.sequential_id == id_ for one in self.held):
             return True
         return 0 < id_ < min(self.recent, default=0)
 
