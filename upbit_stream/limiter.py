@@ -16,6 +16,9 @@ __all__ = ["CallLimiter", "RateLimiter", "connect_limiter", "rest_limiter"]
 # What was sent evenly may arrive in a bunch. A window counts as longer by this much, in seconds.
 _SLACK = 0.1
 
+# Seconds.
+_LONGEST_HOLD = 86_400.0
+
 # Seconds until one may ask again when every call that is allowed waits for its answer.
 _LOOK = 0.05
 
@@ -46,7 +49,9 @@ class RateLimiter:
     def hold(self, seconds: float) -> None:
         """Give no permission for so long: the other side has told us to wait."""
         with self._lock:
-            self._held_until = max(self._held_until, time.monotonic() + seconds)
+            # No longer than a day, whatever was told: nobody would come back from that.
+            until = time.monotonic() + min(seconds, _LONGEST_HOLD)
+            self._held_until = max(self._held_until, until)
 
     def disown(self) -> None:
         """In the child of a fork: go on counting, for the exchange counts by address; but the lock

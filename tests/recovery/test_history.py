@@ -176,3 +176,34 @@ def test_what_is_no_page(body: bytes) -> None:
     assert history.find(TradeStretch(code="KRW-BTC", after=1), FOR_EVER).why
     candles = CandleStretch(code="KRW-BTC", unit="1m", first="2026-01-01T00:00:00")
     assert history.find(candles, FOR_EVER).why
+
+
+@pytest.mark.parametrize("begins", [-250, 0, 200])
+def test_a_walk_over_midnight(begins: int) -> None:
+    """Days are named by how long ago they were: in the middle of a walk that changes."""
+    midnight = 20_001 * DAY
+    now = [midnight + begins]
+    ids = [(midnight - 100 - number) * 10_000 for number in range(3_000)]
+
+    class Passing(Exchange):
+        def get(
+            self, path: str, fields: Mapping[str, str], *, group: str, deadline: float
+        ) -> bytes:
+            self.calls += 1
+            assert self.calls < 100
+            count, days_ago = int(fields["count"]), int(fields.get("days_ago", 0))
+            start = (now[0] // DAY - days_ago) * DAY * 10_000
+            end = start + DAY * 10_000
+            before = min(end, int(fields.get("cursor", end)))
+            now[0] += 100
+            page = [one for one in self.ids if start <= one < before][:count]
+            return json.dumps([row(one) for one in page]).encode()
+
+    stretch = TradeStretch(
+        code="KRW-BTC", after=ids[-1], witness=ids[0], until=ids[0] // 10_000, rate=1000.0
+    )
+    found = History(Passing(ids, days_end=True), "float", lambda: now[0] / 1000).find(
+        stretch, FOR_EVER
+    )
+    assert not found.why
+    assert [trade.sequential_id for trade in found.events] == ids[-2::-1]

@@ -105,6 +105,30 @@ def test_a_thread_that_does_not_come_back_is_not_waited_for(house: House) -> Non
     house.sim.stall_rest(0)
 
 
+def test_a_trade_that_comes_as_snapshot_and_live_is_delivered_once(house: House) -> None:
+    first, second = house.make(2)
+    house.put(first, "SNAPSHOT")
+    house.put(first)
+    house.put(second)
+    assert house.taken() == [first, second]
+
+
+def test_a_late_trade_does_not_bring_back_what_is_remembered_no_more(house: House) -> None:
+    house.sim.burst(900, [CODE])
+    made = house.sim.ledger(CODE)
+    late = made.pop(0)
+    house.put(made[0], "SNAPSHOT")
+    for id_ in made[1:]:
+        house.put(id_)
+    house.put(late)
+    missed = house.make(2)
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.put(missed[-1], "SNAPSHOT")
+    house.collect()
+    assert house.taken() == [*made, late, *missed]
+
+
 def test_without_a_request_nothing_is_waited_for(house: House) -> None:
     (first,) = house.make(1)
     house.put(first, "SNAPSHOT")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -104,6 +105,8 @@ class Connection:
         self._observer = observer
         self._waker = Waker()
         self._worker = Worker(f"upbit-io-{self.name}", self._run)
+        # Held while it is looked whether there is one: the watchdog and whoever closes may ask.
+        self._reviving = threading.Lock()
         self._dialler = Dialler(
             self.name, url, config, self._waker, lambda: self.wishes.closing, authorize
         )
@@ -173,9 +176,10 @@ class Connection:
 
     def revive(self) -> None:
         """Have an I/O thread again, if the one there was has died of what nobody thought of."""
-        if not self._over and not self._worker.alive:
-            self._worker = Worker(self._worker.name, self._run)
-            self._worker.start()
+        with self._reviving:
+            if not self._over and not self._worker.alive:
+                self._worker = Worker(self._worker.name, self._run)
+                self._worker.start()
 
     def join_io(self, deadline: float) -> bool:
         """Wait until the I/O thread has ended, after which no event comes any more; whether it
@@ -210,6 +214,7 @@ class Connection:
         """In the child of a fork: let go of what belongs to the parent, without a word."""
         self.wishes.disown()
         self._waker.disown()
+        self._reviving = threading.Lock()
         self._router.disown()
         if self._websocket is not None and (sock := self._websocket.sock) is not None:
             sock.close()  # not by the lock that goes with it

@@ -61,7 +61,7 @@ class Pair:
                 self,
                 router=line,
                 wishes=self.wishes,
-                may_end=lambda connection: may_end(self),
+                may_end=lambda connection: self._ends(may_end),
             )
             for line in lines
         )
@@ -75,6 +75,13 @@ class Pair:
     def _wake(self) -> None:
         for line in self.lines:
             line.wake()
+
+    def _ends(self, may_end: Callable[[Pair], bool]) -> bool:
+        """Whether nobody needs the pair; then both lines end, also one that has not begun."""
+        ends = may_end(self)
+        if ends:
+            self.close()
+        return ends
 
     # What a connection can do.
 

@@ -229,14 +229,14 @@ class ConnectionPool:
 
     def _make_pair(self, terms: Terms, config: StreamConfig, users: _Users) -> Pair:
         def make_router(wake: Callable[[], None]) -> Router:
-            return _make_router(terms, users, wake)
+            return _make_router(terms, users, wake, lines=2)
 
         return Pair(terms.endpoint, terms.url, config, users, make_router, may_end=self._retire)
 
     def _make_single(self, terms: Terms, config: StreamConfig, users: _Users) -> Connection:
         keys = terms.credentials
         made: list[Connection] = []  # the router is there first, and wakes it
-        router = _make_router(terms, users, lambda: made[0].wake())
+        router = _make_router(terms, users, lambda: made[0].wake(), lines=1)
         connection = Connection(
             terms.endpoint,
             terms.url,
@@ -330,13 +330,13 @@ class ConnectionPool:
         self._users, self._shared = {}, {}
 
 
-def _make_router(terms: Terms, users: _Users, wake: Callable[[], None]) -> Router:
+def _make_router(terms: Terms, users: _Users, wake: Callable[[], None], *, lines: int) -> Router:
     """A router that sees to what its connection misses."""
     settings = RecoverySettings(
         backfill=terms.backfill,
         deadline=terms.backfill_deadline,
         at_most=_WAITING,
-        lines=terms.redundancy,
+        lines=lines,
         numbers="decimal" if terms.numbers == "decimal" else "float",
         rest_url=terms.rest_url,
         ssl_context=terms.ssl_context,

@@ -257,8 +257,12 @@ class Router:
         return self._recovery.workers
 
     def knows(self, trade: Trade) -> bool:
-        """Whether it was delivered, as far as is remembered."""
-        return self._recovery.knows(trade)
+        """Whether it was delivered, as far as is remembered; or is not to be, for nobody wants more
+        than snapshots.
+        """
+        routes = self._routes.get(trade.type)
+        route = None if routes is None else routes.find(trade.code)
+        return route is None or not route.streams or self._recovery.knows(trade)
 
     def outdone(self, now: float) -> bool:
         """Whether another line delivers, and this one does not."""

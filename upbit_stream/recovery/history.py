@@ -31,6 +31,9 @@ _FEW = 30
 _DAYS = 7
 _DAY_MS = 86_400_000
 
+# Milliseconds by which our midnight may differ from the exchange's.
+_NEAR_MIDNIGHT = 300_000
+
 #: A sequential_id is the trade's time in milliseconds with four more digits (wire page: "built from
 #: the trade's time").
 IDS_PER_MS = 10_000
@@ -134,16 +137,19 @@ class History:
         self._ticks = msgspec.json.Decoder(list[_variant(_Tick, decimals)])  # type: ignore[misc]
         self._bars = msgspec.json.Decoder(list[_variant(_Bar, decimals)])  # type: ignore[misc]
 
-    def find(self, stretch: Stretch, deadline: float) -> Found:
+    def find(
+        self, stretch: Stretch, deadline: float, wanted: Callable[[], bool] = lambda: True
+    ) -> Found:
         """The events of ``stretch``, as far as they could be had by ``deadline`` (of
-        ``time.monotonic()``): the newest ones without a hole, if not all.
+        ``time.monotonic()``), and as long as they are ``wanted``: the newest ones without a hole,
+        if not all.
         """
         found = Found()
         try:
             if isinstance(stretch, TradeStretch):
-                self._find_trades(stretch, deadline, found)
+                self._find_trades(stretch, deadline, found, wanted)
             else:
-                self._find_candles(stretch, deadline, found)
+                self._find_candles(stretch, deadline, found, wanted)
         except (RestFailed, msgspec.MsgspecError) as failure:
             found.why = str(failure)
         found.events.reverse()
@@ -151,20 +157,26 @@ class History:
 
     # Trades.
 
-    def _find_trades(self, stretch: TradeStretch, deadline: float, found: Found) -> None:
-        today = int(self._now() * 1000) // _DAY_MS
+    def _find_trades(
+        self, stretch: TradeStretch, deadline: float, found: Found, wanted: Callable[[], bool]
+    ) -> None:
+        # A page ends with its day, which is named by how many days ago it was: that changes at
+        # midnight (UTC), and ours may come a little earlier or later than the exchange's.
+        day = (stretch.until or int(self._now() * 1000)) // _DAY_MS
         first_day = stretch.after // IDS_PER_MS // _DAY_MS
+        off = 0
         cursor = (stretch.until + 1) * IDS_PER_MS if stretch.until else 0
         if stretch.witness >= cursor:  # ids that are not built from times
             cursor = stretch.witness + 1 if cursor else 0
         seconds = (stretch.until or int(self._now() * 1000)) / 1000 - stretch.after / 1e7
         count = min(_TRADES, _FEW + int(1.5 * stretch.rate * max(0.0, seconds)))
         known = not stretch.witness
-        days_ago = max(0, today - (stretch.until or today * _DAY_MS) // _DAY_MS)
         seen: set[int] = set()
-        while days_ago <= _DAYS:
+        while (days_ago := max(0, int(self._now() * 1000) // _DAY_MS - day + off)) <= _DAYS:
+            _insist(wanted)
             page = self._page_of_trades(stretch.code, count, cursor, days_ago, deadline)
             if not known and not any(row.sequential_id >= stretch.witness for row in page):
+                off = 1 - off if self._is_near_midnight() else 0
                 self._source.sleep(
                     _LAGGING, deadline, "REST does not know yet of what the socket has told"
                 )
@@ -184,12 +196,16 @@ class History:
                 raise RestFailed(f"it holds more than {_AT_MOST:,} trades")
             if fresh and len(page) >= count:
                 cursor = min(row.sequential_id for row in page)
-            elif today - days_ago <= first_day:
+            elif day <= first_day:
                 return
             else:  # that day has no more: go on with the end of the one before
-                days_ago += 1
+                day -= 1
             count = _TRADES
         raise RestFailed(f"REST reaches {_DAYS} days back")
+
+    def _is_near_midnight(self) -> bool:
+        since = int(self._now() * 1000) % _DAY_MS
+        return min(since, _DAY_MS - since) < _NEAR_MIDNIGHT
 
     def _page_of_trades(
         self, code: str, count: int, cursor: int, days_ago: int, deadline: float
@@ -225,11 +241,14 @@ class History:
 
     # Candles.
 
-    def _find_candles(self, stretch: CandleStretch, deadline: float, found: Found) -> None:
+    def _find_candles(
+        self, stretch: CandleStretch, deadline: float, found: Found, wanted: Callable[[], bool]
+    ) -> None:
         number, unit = int(stretch.unit[:-1]), stretch.unit[-1]
         path = "/candles/seconds" if unit == "s" else f"/candles/minutes/{number}"
         before = stretch.before
         while True:
+            _insist(wanted)
             seconds = number * _UNIT_SECONDS[unit]
             end = _moment(before) if before else self._now()
             count = 2 + int((end - _moment(stretch.first)) / seconds)
@@ -278,6 +297,11 @@ def _variant(row: type[msgspec.Struct], decimals: bool) -> type[msgspec.Struct]:
         for field in msgspec.structs.fields(row)
     ]
     return msgspec.defstruct(row.__name__, fields)
+
+
+def _insist(wanted: Callable[[], bool]) -> None:
+    if not wanted():
+        raise RestFailed("nobody waits for it any more")
 
 
 def _moment(text: str) -> float:

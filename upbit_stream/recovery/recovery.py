@@ -240,8 +240,12 @@ class Recovery:
     def began(self, event: Event, *, delivered: bool) -> None:
         """Of a code that has begun, the snapshot was ``delivered`` to everyone, or not."""
         tape = self._tapes.get((event.type, event.code))
-        if isinstance(tape, TradeTape) and isinstance(event, Trade):
-            tape.begin(event, delivered=delivered)
+        if (
+            isinstance(tape, TradeTape)
+            and isinstance(event, Trade)
+            and tape.begin(event, delivered=delivered)
+        ):
+            self._out.refresh(event.type, event.code)
 
     def _judge(self, tape: Tape, event: Any) -> None:
         """``event`` is the first one of a doubted code."""

@@ -34,6 +34,10 @@ class Repair(msgspec.Struct, kw_only=True, eq=False):
     #: What came of it, once it is done.
     found: Found = msgspec.field(default_factory=Found)
 
+    def is_wanted(self) -> bool:
+        """Whether anyone waits for it. For any thread."""
+        return not self.dropped
+
 
 class Repairs:
     """Fetches stretches on threads of its own, which end when there is nothing left to fetch.
@@ -68,7 +72,15 @@ class Repairs:
             if self._ended or len(self._workers) >= _WORKERS:
                 return
             worker = Worker(numbered(f"upbit-repair-{self._name}"), self._work)
-            worker.start()
+            try:
+                worker.start()
+            except RuntimeError as error:  # the system has no thread for it
+                if self._workers:
+                    return  # they will get to it
+                self._waiting.clear()
+                repair.found = Found(why=str(error))
+                self._done.put(repair)
+                return
             self._workers = (*self._workers, worker)
 
     def collect(self) -> Iterable[Repair]:
@@ -116,9 +128,12 @@ class Repairs:
     def _work(self) -> None:
         while (repair := self._next()) is not None:
             try:
-                repair.found = self._history.find(repair.stretch, repair.deadline)
+                repair.found = self._history.find(
+                    repair.stretch, repair.deadline, wanted=repair.is_wanted
+                )
             except Exception as error:  # a bug: live events must not wait for ever because of it
                 _log.exception("a repair of %s failed", repair.stretch.code)
                 repair.found = Found(why=f"{type(error).__name__}: {error}")
-            self._done.put(repair)
-            self._when_done()
+            if not repair.dropped:
+                self._done.put(repair)
+                self._when_done()

@@ -125,6 +125,8 @@ class TradeTape(Tape):
         self.recent = array("q")
         # The id of the snapshot with which it began, if that was not delivered.
         self._began_after = 0
+        # The largest one of those that are remembered no more.
+        self._forgotten = 0
         # The newest one when the last merge began.
         self._merged_after = 0
         #: A snapshot that told of a trade before that came: trades after it wait.
@@ -155,20 +157,29 @@ class TradeTape(Tape):
                 deliver(trade)
                 return
             if len(recent) > most:
-                del recent[:-REMEMBERED]
+                self._forget()
             deliver(trade)
 
         return sink
 
-    def begin(self, snapshot: Trade, *, delivered: bool) -> None:
-        """The stream begins with ``snapshot``, which everyone was given, or not."""
+    def _forget(self) -> None:
+        """Remember so many, and no more."""
+        older = self.recent[:-REMEMBERED]
+        self._forgotten = max(self._forgotten, max(older, default=0))
+        del self.recent[:-REMEMBERED]
+
+    def begin(self, snapshot: Trade, *, delivered: bool) -> bool:
+        """The stream begins with ``snapshot``, which everyone was given, or not; whether its id is
+        remembered now, so that a sink that was made before does not know of it.
+        """
         id_ = snapshot.sequential_id
         if not _is_id(id_) or id_ in self.recent:
-            return
+            return False
         if delivered:
             self.recent.append(id_)
         elif not self.recent:
             self._began_after = max(self._began_after, id_)
+        return delivered
 
     @property
     def _newest(self) -> int:
@@ -191,7 +202,12 @@ class TradeTape(Tape):
             return True
         if any(one.sequential_id == id_ for one in self.held):
             return True
-        return 0 < id_ < min(self.recent, default=0)
+        return 0 < id_ < self._known_from
+
+    @property
+    def _known_from(self) -> int:
+        """The id up to which it is not known which ones were delivered."""
+        return self._forgotten or min(self.recent, default=self._began_after)
 
     @property
     def rate(self) -> float:
@@ -217,10 +233,7 @@ class TradeTape(Tape):
     def stretch(self, event: Trade | None) -> TradeStretch:
         # Not from the newest one: some that were made a little earlier may never have come.
         newest = self._newest
-        after = max(
-            min(self.recent, default=self._began_after),
-            min(newest, newest - _UNDER_WAY * IDS_PER_MS),
-        )
+        after = max(self._known_from, newest - _UNDER_WAY * IDS_PER_MS)
         return TradeStretch(
             code=self.code,
             after=after,
@@ -259,7 +272,7 @@ class TradeTape(Tape):
                 trades.setdefault(trade.sequential_id, trade)
         merged = sorted(trades.values(), key=trade_order)
         self.recent.extend(one.sequential_id for one in merged if _is_id(one.sequential_id))
-        del self.recent[:-REMEMBERED]
+        self._forget()
         return merged
 
 
