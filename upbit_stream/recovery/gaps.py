@@ -71,7 +71,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
         if len(self.codes) > 5:
             what += f" and {len(self.codes) - 5} more"
         if self.recovered:
-            return f"{what}: {self.count} events of {seconds:.1f} s were missed, and fetched"
+            events = "1 event" if self.count == 1 else f"{self.count} events"
+            return f"{what}: {events} of {seconds:.1f} s missed, and fetched"
         return f"{what}: {seconds:.1f} s are missing: {self.why}"
 
 
