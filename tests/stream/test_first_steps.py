@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -185,3 +187,13 @@ def test_a_callback_for_a_closed_subscription_is_refused(config: StreamConfig) -
         subscription.close()
         with pytest.raises(StreamClosedError):
             subscription(print)
+
+
+def test_of_frames_only_the_sizes_are_logged(
+    config: StreamConfig, sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "upbit_stream"), UpbitStream(config=config) as stream:
+        trade = stream.trade("KRW-BTC").get(timeout=10)
+    told = [one.getMessage() for one in caplog.records if one.levelno == logging.DEBUG]
+    assert any(re.fullmatch(r"public: 1 frames with \[\d+\] bytes", one) for one in told)
+    assert not [one for one in told if str(trade.sequential_id) in one]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -44,6 +45,8 @@ from upbit_stream.recovery.tapes import is_repairable
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 
 __all__ = ["Session"]
+
+_log = logging.getLogger("upbit_stream")
 
 # Seconds between the looks at what needs no hurry.
 _HOUSEKEEPING = 1.0
@@ -121,6 +124,9 @@ class Session:
         self._pongs = 0
         self._watching = False
         self._observer = observer
+        self._endpoint = endpoint
+        # Asked once for a socket, not once for a read.
+        self._tells_sizes = _log.isEnabledFor(logging.DEBUG)
         self._wire_format = WireFormat(config.wire_format)
         self._decode_all = Decoder(self._wire_format, config.numbers, endpoint).decode_all
         self._keepalive = KeepAlive(config.ping_interval, config.ping_timeout, now)
@@ -413,6 +419,9 @@ class Session:
         if not payloads:
             return []
         traffic.messages += len(payloads)
+        if self._tells_sizes:
+            sizes = [len(payload) for payload in payloads]
+            _log.debug("%s: %d frames with %s bytes", self._endpoint.value, len(sizes), sizes)
         return self._router.take(payloads, self._decode_all)
 
     def _note_pongs(self) -> None:
