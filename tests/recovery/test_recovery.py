@@ -206,3 +206,27 @@ def test_a_code_that_is_not_asked_for_meanwhile_is_repaired_when_it_is(house: Ho
     house.put(missed[-1], "SNAPSHOT")
     house.collect()
     assert house.taken() == [first, *missed]
+
+
+def test_who_has_begun_is_given_no_snapshot_in_place_of_what_is_fetched(house: House) -> None:
+    """A newcomer that begins without its snapshot, which comes when something was missed."""
+    first, live, *missed = house.make(5)
+    house.put(first, "SNAPSHOT")
+    late: Channel[Trade] = Channel(
+        MarketDemand.make("trade", CODE, True, True),
+        queue_size=1000,
+        overflow=OverflowPolicy.DROP_OLDEST,
+        notices=NoticeBoard(),
+    )
+    house.router.update([house.channel, late])
+    house.put(live)
+    house.router.requested()
+    (outlet,) = [one for channel, one in house.router._outlets.items() if channel is late]
+    outlet.newcomers[CODE].until = 0.0  # its patience is over
+    house.router.lose_patience()
+    house.put(missed[1], "SNAPSHOT")  # it is late, and tells of more than has come
+    house.put(missed[2])  # which never will: this is the only line
+    house.collect()
+    assert house.taken() == [first, live, *missed]
+    house.router.hand_over()
+    assert [one.sequential_id for one in late.take(100, time.monotonic())] == [live, *missed]

@@ -354,8 +354,10 @@ class Router:
         if newest is None or newest.received_at < since:
             return True
         if isinstance(event, Trade):
-            # A trade's snapshot is the last trade; in a quiet market that was delivered before.
-            return trade_order(newest) < trade_order(event)
+            # A trade's snapshot is the last trade; in a quiet market that was delivered before. Who
+            # streams gets it live, or as one of those that were missed, behind the ones before it.
+            streams = outlet.demand.realtime and self._recovery.covers(event.type)
+            return not streams and trade_order(newest) < trade_order(event)
         return (newest.timestamp or 0) <= (event.timestamp or 0)
 
     @staticmethod

@@ -86,11 +86,6 @@ class Writer:
         """What the numbers of the recording are; None while no event has told."""
         return self.manifest.numbers
 
-    @property
-    def unsaved(self) -> bool:
-        """Whether there is anything to write."""
-        return bool(self._events) or self._news
-
     def add(self, events: Sequence[Event]) -> int:
         """Take events; the number of those that cannot be written as lines, and are lost."""
         try:

@@ -81,7 +81,6 @@ class RecoveryCounters(msgspec.Struct):
     late: int = 0
     #: Events that were fetched over REST and delivered.
     backfilled: int = 0
-    gaps: int = 0
 
 
 class Outflow(Protocol):
@@ -315,22 +314,23 @@ class Recovery:
             if id(tape.repair) in finished:
                 assert tape.repair is not None
                 self._finish(tape, tape.repair.found)
+        released = bool(done)
         waiting = sum(len(tape.held) for tape in self._repairing())
         while waiting > self._settings.at_most:
+            released = True
             fullest = max(self._repairing(), key=lambda tape: len(tape.held))
             waiting -= len(fullest.held)
             why = f"more than {self._settings.at_most:,} live events waited for it"
             self._give_up(fullest, why)
-        return bool(done)
+        return released
 
     def _repairing(self) -> list[Tape]:
         return [tape for tape in self._tapes.values() if tape.phase is Phase.REPAIRING]
 
-    def look(self, now: float) -> bool:
-        """See to what takes too long; whether something was released. Called once a second."""
+    def look(self, now: float) -> None:
+        """See to what takes too long. Called once a second."""
         if not self.busy:
-            return False
-        released = False
+            return
         for tape in list(self._tapes.values()):
             if tape.phase is Phase.DOUBTED and now >= tape.patience:
                 self._begin(tape, tape.stretch(None))
@@ -339,7 +339,6 @@ class Recovery:
                 if now >= tape.repair.deadline + _GRACE:
                     seconds = self._settings.deadline
                     self._give_up(tape, f"it took longer than {seconds:g} s (backfill_deadline)")
-                    released = True
             elif isinstance(tape, TradeTape) and tape.unfulfilled(now):
                 self._begin_suspected(tape)
         self.busy = any(
@@ -349,7 +348,6 @@ class Recovery:
         self._tell_gaps()
         if not self.busy:
             self._rest.rest()
-        return released
 
     def _give_up(self, tape: Tape, why: str) -> None:
         assert tape.repair is not None
@@ -362,7 +360,7 @@ class Recovery:
         first = found.events[0] if found.events else None
         merged = tape.merge(found.events, not found.why)
         fetched = count_fetched(merged)
-        end = self._end_of_gap(tape, merged)
+        end = _end_of_gap(merged)
         if found.why:
             # What was found reaches back from the live ones without a hole.
             # (What waited may have holes of its own, if there were several losses.)
@@ -379,13 +377,6 @@ class Recovery:
         if not any(one.phase is not Phase.LIVE for one in self._tapes.values()):
             self._tell_gaps()
 
-    @staticmethod
-    def _end_of_gap(tape: Tape, merged: Sequence[Any]) -> int:
-        for event in merged:
-            if event.stream_type != "BACKFILL":
-                return int(getattr(event, "trade_timestamp", None) or event.timestamp or 0)
-        return time.time_ns() // 1_000_000
-
     def _resume(self, tape: Tape, events: Sequence[Any]) -> None:
         tape.phase, tape.repair, tape.snapshot = Phase.LIVE, None, None
         tape.patience = float("inf")
@@ -395,7 +386,6 @@ class Recovery:
 
     def _tell_gaps(self) -> None:
         for gap in self._tally.collect():
-            self.counters.gaps += 1
             loud = gap.type in ("trade", "myOrder") and not gap.recovered
             _log.log(logging.WARNING if loud else logging.INFO, "%s", gap)
             self._tell(gap)
@@ -433,3 +423,11 @@ class Recovery:
     def disown(self) -> None:
         """In the child of a fork, where none of the threads exists."""
         self._repairs.disown()
+
+
+def _end_of_gap(merged: Sequence[Any]) -> int:
+    """When the first live event was made behind what was missed, in milliseconds; now, if none."""
+    for event in merged:
+        if event.stream_type != "BACKFILL":
+            return int(getattr(event, "trade_timestamp", None) or event.timestamp or 0)
+    return time.time_ns() // 1_000_000
