@@ -230,3 +230,29 @@ def test_who_has_begun_is_given_no_snapshot_in_place_of_what_is_fetched(house: H
     assert house.taken() == [first, live, *missed]
     house.router.hand_over()
     assert [one.sequential_id for one in late.take(100, time.monotonic())] == [live, *missed]
+
+
+def test_who_begins_between_two_losses_misses_nothing_from_then_on(house: House) -> None:
+    """A newcomer whose snapshot does not come, while a repair is cut short by another loss."""
+    first, gone, live, missed, again = house.make(5)
+    house.put(first, "SNAPSHOT")
+    house.sim.stall_rest(None)
+    house.router.reset(lost=True)
+    house.router.requested()
+    late: Channel[Trade] = Channel(
+        MarketDemand.make("trade", CODE, True, True),
+        queue_size=1000,
+        overflow=OverflowPolicy.DROP_OLDEST,
+        notices=NoticeBoard(),
+    )
+    house.put(gone, "SNAPSHOT")
+    house.router.update([house.channel, late])
+    house.put(live)
+    house.sim.stall_rest(0)
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.put(again)
+    house.collect()
+    assert house.taken() == [first, gone, live, missed, again]
+    house.router.hand_over()
+    assert [one.sequential_id for one in late.take(100, time.monotonic())] == [live, missed, again]

@@ -406,17 +406,21 @@ class Router:
             newcomer = outlet.newcomers.get(tape.code)
             sink = outlet.sink if newcomer is None else newcomer.held.append
             # Who joined since the loss, or has had a snapshot that is ahead of the others, has a
-            # beginning of its own: what lies before it is not its.
+            # beginning of its own, be it the first live event: what lies before it is not its.
             newest = self._newest_of(outlet, tape.code)
             joined_since = outlet.joined.get(tape.code, 0.0) >= tape.lost_at
-            own = joined_since or (newest is not None and tape.is_behind(newest))
+            ahead = newcomer is not None or (newest is not None and tape.is_behind(newest))
+            own = joined_since or ahead
             for event in events:
                 if event.stream_type == "SNAPSHOT" and (joined_since or not demand.snapshot):
                     continue
-                if own and newest is None and event.stream_type == "BACKFILL":
+                if own and newest is None:
+                    if event.stream_type == "BACKFILL":
+                        continue
+                    newest = event
+                elif own and newest is not None and not _follows(event, newest):
                     continue
-                if not own or newest is None or _follows(event, newest):
-                    sink(event)
+                sink(event)
 
     def newest(self, type_: str, code: str | None) -> int:
         """The timestamp up to which everyone who wants a code has been given it; 0 when someone has

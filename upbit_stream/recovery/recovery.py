@@ -194,9 +194,7 @@ class Recovery:
     def _begin_suspected(self, tape: TradeTape) -> None:
         stretch = tape.stretch(tape.suspect)
         tape.snapshot, tape.suspect = tape.suspect, None  # if REST fails, that much is known
-        # Who joined since the last trade has a beginning of its own.
-        silent = time.time() - tape.known_until / 1000
-        tape.lost_at = time.monotonic() - max(0.0, silent)
+        tape.lost_at = time.monotonic()
         self._begin(tape, stretch)
 
     def snapshot(self, event: Event) -> None:
