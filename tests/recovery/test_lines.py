@@ -159,6 +159,29 @@ def test_what_is_added_comes_over_both(
     assert stream.list_subscriptions()["public"]
 
 
+def test_what_a_line_that_lags_brings_from_before_the_beginning_is_left_out(
+    lines: tuple[UpbitStream, Witnesses], sim: Simulator
+) -> None:
+    stream, tape = lines
+    first, second = sim.connections
+    before = {info.name: info.messages for info in stream.connections}
+    sim.slow_down(delay=2, connection=first)
+    sim.stall(second)  # which therefore asks later
+    sent = sim.stats["frames_sent"]
+    tape.subscription.add("KRW-SOL")
+    # Until its snapshots are sent, it is sent no trades of the new code.
+    assert sim.wait_for(lambda: sim.stats["frames_sent"] >= sent + len(CODES) + 1, timeout=20)
+    older = [sim.trade("KRW-SOL") for _ in range(4)]
+    sim.resume(second)
+    assert sim.wait_for_subscription("trade", "KRW-SOL", count=2, timeout=20)
+    newer = sim.trade("KRW-SOL")
+    tape.wait_for("KRW-SOL", newer)
+    assert older[0] not in tape.ids("KRW-SOL")  # otherwise this shows nothing
+    sim.burst(50, CODES)  # behind what is under way
+    eventually(lambda: all(one.messages >= before[one.name] + 55 for one in stream.connections))
+    eventually(lambda: tape.complete(sim))
+
+
 def test_private_streams_have_one_line(config: StreamConfig, sim: Simulator) -> None:
     from tests.conftest import ACCESS_KEY, SECRET_KEY
 

@@ -40,6 +40,22 @@ def test_each_id_is_delivered_once_in_the_order_in_which_it_came(numbers: list[i
     assert tape.late == late
 
 
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=1000))
+def test_of_two_lines_none_brings_what_was_before_the_beginning(numbers: list[int]) -> None:
+    tape = TradeTape("trade", "KRW-BTC", lines=2)
+    delivered: list[Trade] = []
+    for number in numbers:
+        tape.live_sink(delivered.append)(trade(number))
+    due = [number for number in numbers if number >= numbers[0]]
+    assert set(map(id_of, delivered)) == {id_of(trade(number)) for number in due}
+    tape.held += [trade(numbers[0] - 1), trade(401)]
+    assert tape.merge([], True) == [trade(401)]
+
+
+def id_of(one: Trade) -> int:
+    return one.sequential_id
+
+
 def test_a_new_sink_remembers_what_the_one_before_it_delivered() -> None:
     tape = TradeTape("trade", "KRW-BTC")
     delivered: list[Trade] = []

@@ -156,7 +156,7 @@ class Recovery:
             return deliver
         tape = self._tapes.get((type_, code))
         if tape is None:
-            tape = self._tapes[type_, code] = make_tape(type_, code)
+            tape = self._tapes[type_, code] = make_tape(type_, code, self._settings.lines)
         if tape.phase is Phase.LIVE:
             if isinstance(tape, TradeTape) and tape.suspect is not None:
                 return self._suspicious_sink(tape, tape.suspect, deliver)

@@ -118,15 +118,17 @@ class Tape(ABC):
 class TradeTape(Tape):
     """The trades of one code: unique by their ids, which show duplicates, but never holes."""
 
-    def __init__(self, type_: str, code: str) -> None:
+    def __init__(self, type_: str, code: str, lines: int = 1) -> None:
         super().__init__(type_, code)
+        self._lines = lines
         #: The ids that were delivered last, in that order. As plain numbers: objects that lived on
         #: for so long would cost each trade a fifth more, for the next one's memory would be cold.
         self.recent = array("q")
         # The id of the snapshot with which it began, if that was not delivered.
         self._began_after = 0
-        # The largest one of those that are remembered no more.
+        # The largest one of those that are remembered no more; and the smallest.
         self._forgotten = 0
+        self._first = 0
         # The newest one when the last merge began.
         self._merged_after = 0
         #: A snapshot that told of a trade before that came: trades after it wait.
@@ -150,6 +152,8 @@ class TradeTape(Tape):
                 elif id_ in recent:
                     self.duplicates += 1
                     return
+                elif self._precedes(id_):
+                    return
                 else:
                     note(id_)
                     self.late += 1
@@ -162,10 +166,18 @@ class TradeTape(Tape):
 
         return sink
 
+    def _precedes(self, id_: int) -> bool:
+        """Whether a trade is from before the beginning: of a code that two lines have just asked
+        for, the quicker one may bring the first event, and then the other one older trades.
+        """
+        return self._lines > 1 and id_ < (self._first or min(self.recent, default=0))
+
     def _forget(self) -> None:
         """Remember so many, and no more."""
         older = self.recent[:-REMEMBERED]
-        self._forgotten = max(self._forgotten, max(older, default=0))
+        if older:
+            self._forgotten = max(self._forgotten, max(older))
+            self._first = self._first or min(older)
         del self.recent[:-REMEMBERED]
 
     def begin(self, snapshot: Trade, *, delivered: bool) -> bool:
@@ -264,7 +276,7 @@ class TradeTape(Tape):
             id_ = trade.sequential_id
             if id_ in known or id_ in trades:
                 self.duplicates += 1
-            else:
+            elif not _is_id(id_) or not self._precedes(id_):
                 trades[id(trade) if id_ is None else id_] = trade
         spare = () if complete or self.snapshot is None else (self.snapshot,)
         for trade in (*found, *spare):
@@ -345,9 +357,9 @@ def is_repairable(type_: str) -> bool:
     return type_ == "trade" or type_.startswith("candle.")
 
 
-def make_tape(type_: str, code: str) -> Tape:
-    """An empty one, for a type that can be repaired."""
-    return TradeTape(type_, code) if type_ == "trade" else CandleTape(type_, code)
+def make_tape(type_: str, code: str, lines: int) -> Tape:
+    """An empty one, for a type that can be repaired, and that comes over so many lines."""
+    return TradeTape(type_, code, lines) if type_ == "trade" else CandleTape(type_, code)
 
 
 def count_fetched(events: Iterable[Event]) -> int:
