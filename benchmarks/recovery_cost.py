@@ -9,6 +9,7 @@ import gc
 import json
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def _fill(trade: Trade) -> Recovery:
         for sink in sinks:
             id_ += 1
             sink(_with_id(trade, id_))
+        recovery.look(time.monotonic())
     return recovery
 
 

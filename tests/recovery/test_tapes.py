@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from upbit_stream import Trade
 from upbit_stream.recovery.gaps import Gap, GapTally
+from upbit_stream.recovery.recovery import Recovery, RecoverySettings
 from upbit_stream.recovery.tapes import REMEMBERED, TradeTape
 
 BASE = 17_877_285_547_970_000
@@ -70,7 +71,28 @@ def test_what_is_remembered_is_bounded() -> None:
     sink = tape.live_sink(delivered.append)
     for number in range(10 * REMEMBERED):
         sink(trade(number))
+        tape.tidy()
         assert min(number + 1, REMEMBERED) <= len(tape.recent) <= 2 * REMEMBERED
+
+
+def test_a_recovery_tidies_its_tapes_once_a_second() -> None:
+    settings = RecoverySettings(
+        backfill=True, deadline=1.0, at_most=10, numbers="float", rest_url="http://127.0.0.1:9/v1"
+    )
+    recovery = Recovery("public", settings, tell=lambda gap: None, when_done=lambda: None)
+    tape_sink = recovery.sink("trade", "KRW-BTC", lambda event: None)
+    for number in range(10 * REMEMBERED):
+        tape_sink(trade(number))
+    recovery.look(0.0)
+    # Forgotten, so it is not known to be a duplicate.
+    assert recovery.knows(trade(0))  # older than all that is remembered
+    before = recovery.counters.duplicates
+    tape_sink(trade(10 * REMEMBERED - 1))
+    tape_sink(trade(0))
+    recovery.retain(())
+    recovery.end("the test ends")
+    assert recovery.counters.duplicates - before == 1
+    assert recovery.counters.late == 1
 
 
 def test_an_old_frame_without_an_id_is_delivered() -> None:

@@ -326,7 +326,10 @@ class Recovery:
         return [tape for tape in self._tapes.values() if tape.phase is Phase.REPAIRING]
 
     def look(self, now: float) -> None:
-        """See to what takes too long. Called once a second."""
+        """See to what takes too long, and forget what is long past. Called once a second."""
+        for tape in self._tapes.values():
+            if isinstance(tape, TradeTape):
+                tape.tidy()
         if not self.busy:
             return
         for tape in list(self._tapes.values()):

@@ -29,12 +29,15 @@ __all__ = [
 
 Sink: TypeAlias = Callable[[Any], None]
 
-#: Ids of trades that are remembered for each code, at least; twice as many at most. A trade that
-#: comes again later than after so many others is taken for a new one.
+#: Ids of trades that are remembered for each code, at least; at most those of the last second, and
+#: twice as many. A trade that comes again later than after so many others is taken for a new one.
 REMEMBERED = 128
 
-# No id is as large: it is a whole number of 64 bits.
-_LARGEST = 1 << 63
+# What holds an id of 64 bits. "Q" does on every system, but it takes twice as long to append to.
+_IDS = "L" if array("L").itemsize == 8 else "Q"
+
+# No id is as large: it is a whole number of 64 bits, and not negative.
+_LARGEST = 1 << 64
 
 # Milliseconds: trades that were made so shortly before the last one that was delivered may have
 # been under way when the socket was lost.
@@ -123,7 +126,7 @@ class TradeTape(Tape):
         self._lines = lines
         #: The ids that were delivered last, in that order. As plain numbers: objects that lived on
         #: for so long would cost each trade a fifth more, for the next one's memory would be cold.
-        self.recent = array("q")
+        self.recent = array(_IDS)
         # The id of the snapshot with which it began, if that was not delivered.
         self._began_after = 0
         # The largest one of those that are remembered no more; and the smallest.
@@ -137,9 +140,10 @@ class TradeTape(Tape):
 
     def live_sink(self, deliver: Sink) -> Sink:
         """Each id once. A trade that is older than the one before it is late, not wrong."""
-        # On the path of every trade: a closure, for its variables are faster than attributes.
+        # On the path of every trade: a closure, for its variables are faster than attributes; and
+        # nobody counts here (see tidy()).
         recent = self.recent
-        note, most = recent.append, 2 * REMEMBERED
+        note = recent.append
         newest = max(recent, default=0)
 
         def sink(trade: Any) -> None:
@@ -158,10 +162,7 @@ class TradeTape(Tape):
                     note(id_)
                     self.late += 1
             except (TypeError, OverflowError):  # an old frame without one, or no id at all
-                deliver(trade)
-                return
-            if len(recent) > most:
-                self._forget()
+                pass
             deliver(trade)
 
         return sink
@@ -171,6 +172,11 @@ class TradeTape(Tape):
         for, the quicker one may bring the first event, and then the other one older trades.
         """
         return self._lines > 1 and id_ < (self._first or min(self.recent, default=0))
+
+    def tidy(self) -> None:
+        """Forget what need not be remembered. Called once a second."""
+        if len(self.recent) > 2 * REMEMBERED:
+            self._forget()
 
     def _forget(self) -> None:
         """Remember so many, and no more."""
@@ -349,7 +355,7 @@ def trade_order(trade: Trade) -> tuple[int, int]:
 
 def _is_id(id_: int | None) -> TypeGuard[int]:
     """Whether it can be one: old frames have none, and nonsense is too large."""
-    return id_ is not None and -_LARGEST <= id_ < _LARGEST
+    return id_ is not None and 0 <= id_ < _LARGEST
 
 
 def is_repairable(type_: str) -> bool:
