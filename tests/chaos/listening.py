@@ -20,6 +20,7 @@ class Listener:
         self._naps = naps
         # All written by the one dispatch thread of its subscription; read when it rests.
         self.ids: defaultdict[str, list[int]] = defaultdict(list)
+        self.kinds: defaultdict[str, list[str]] = defaultdict(list)
         self.backfilled = 0
         self.longest_pause = 0.0
         self._count = 0
@@ -31,6 +32,7 @@ class Listener:
             self.longest_pause = max(self.longest_pause, now - self._at)
         self._at = now
         self.ids[trade.code].append(trade.sequential_id)
+        self.kinds[trade.code].append(trade.stream_type)
         self.backfilled += trade.stream_type == "BACKFILL"
         self._count += 1
         if self._naps and self._count % 100 == 0:
@@ -40,6 +42,14 @@ class Listener:
     def count(self) -> int:
         """Trades so far."""
         return self._count
+
+    def around(self, code: str, sequential_id: int) -> str:
+        """What came first of a code, and what came beside a trade that did not, or came late."""
+        came = list(zip(self.ids[code], self.kinds[code], strict=True))
+        place = next((n for n, (one, _) in enumerate(came) if one >= sequential_id), len(came))
+        beside = came[max(0, place - 2) : place + 3]
+        told = ", ".join(f"{one} {kind}" for one, kind in beside)
+        return f"number {place} beside {told}; it began with {came[0][0]} {came[0][1]}"
 
     def has(self, code: str, sequential_id: int) -> bool:
         """Whether this trade, or a later one, has come."""

@@ -30,8 +30,16 @@ class Report:
     changes: int = 0
     seconds: float = 0.0
 
-    def judge(self, whose: str, verdict: Verdict, before: Callable[[int], str]) -> None:
-        """Count in one code of one listener; ``before`` tells the faults before a trade."""
+    def judge(
+        self,
+        whose: str,
+        verdict: Verdict,
+        before: Callable[[int], str],
+        around: Callable[[int], str],
+    ) -> None:
+        """Count in one code of one listener; ``before`` tells the faults before a trade, and
+        ``around`` what the listener was given beside it.
+        """
         self.total.add(verdict)
         if verdict.doubled:
             self.problems.append(f"{whose}: {verdict.doubled} of {verdict.trades} doubled")
@@ -39,7 +47,7 @@ class Report:
             if ids:
                 self.problems.append(
                     f"{whose}: {len(ids)} of {verdict.trades} {what}, first {ids[0]}, "
-                    f"after {before(ids[0])}"
+                    f"after {before(ids[0])}; {around(ids[0])}"
                 )
 
     def __str__(self) -> str:

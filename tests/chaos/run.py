@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.chaos.culprit import Culprit
 from tests.chaos.faults import REST_OUTAGE
@@ -177,11 +178,13 @@ class Chaos:
                 verdict = judge(
                     ledgers[code], listener.ids[code], ledgers[code][-1], spans.get(code, ())
                 )
-                report.judge(f"{listener.name} {code}", verdict, culprit.before)
+                around = partial(listener.around, code)
+                report.judge(f"{listener.name} {code}", verdict, culprit.before, around)
         for listener in guests.listeners:
             for code, ids in listener.ids.items():
                 verdict = judge(ledgers[code], ids, max(ids), spans.get(code, ()))
-                report.judge(f"{listener.name} {code}", verdict, culprit.before)
+                around = partial(listener.around, code)
+                report.judge(f"{listener.name} {code}", verdict, culprit.before, around)
         report.changes = guests.changes
         report.backfilled = sum(one.backfilled for one in self._residents + guests.listeners)
         report.longest_pause = self._residents[0].longest_pause
