@@ -195,8 +195,8 @@ class TradeTape(Tape):
             return False
         if delivered:
             self.recent.append(id_)
-        elif not self.recent:
-            self._began_after = max(self._began_after, id_)
+        elif not self.recent and not self._began_after:
+            self._began_after = id_
         return delivered
 
     @property
@@ -264,7 +264,7 @@ class TradeTape(Tape):
         """Whether a snapshot that came while others stream tells of a trade that did not come."""
         told = snapshot.sequential_id or 0
         held = max((one.sequential_id or 0 for one in self.held), default=0)
-        return bool(self.recent) and told > max(self._newest, held)
+        return self.known and told > max(self._newest, held)
 
     def doubt(self, snapshot: Trade, until: float) -> None:
         """Wait for the trade that ``snapshot`` tells of until that moment."""
