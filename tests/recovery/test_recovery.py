@@ -20,6 +20,15 @@ from upbit_stream.simulator import Simulator
 CODE = "KRW-BTC"
 
 
+def make_channel(*, snapshot: bool = True) -> Channel[Trade]:
+    return Channel(
+        MarketDemand.make("trade", CODE, snapshot, True),
+        queue_size=1000,
+        overflow=OverflowPolicy.DROP_OLDEST,
+        notices=NoticeBoard(),
+    )
+
+
 class House:
     """A router with one channel, whose events are put in by hand."""
 
@@ -32,12 +41,7 @@ class House:
         )
         self.recovery = Recovery("test", settings, tell=self.gaps.append, when_done=self.done.set)
         self.router = Router(lambda: None, self.recovery)
-        self.channel: Channel[Trade] = Channel(
-            MarketDemand.make("trade", CODE, True, True),
-            queue_size=1000,
-            overflow=OverflowPolicy.DROP_OLDEST,
-            notices=NoticeBoard(),
-        )
+        self.channel = make_channel()
         self.router.update([self.channel])
         self.router.requested()
 
@@ -235,12 +239,7 @@ def test_who_has_begun_is_given_no_snapshot_in_place_of_what_is_fetched(house: H
 def test_who_wants_no_snapshots_has_begun_with_the_first_one(house: House) -> None:
     """So what a second one tells of was missed."""
     first, missed, live = house.make(3)
-    house.channel = Channel(
-        MarketDemand.make("trade", CODE, False, True),
-        queue_size=1000,
-        overflow=OverflowPolicy.DROP_OLDEST,
-        notices=NoticeBoard(),
-    )
+    house.channel = make_channel(snapshot=False)
     house.router.update([house.channel])
     house.router.requested()
     house.put(first, "SNAPSHOT")
@@ -250,6 +249,26 @@ def test_who_wants_no_snapshots_has_begun_with_the_first_one(house: House) -> No
     assert house.taken() == [missed, live]
 
 
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_newcomer_gets_what_was_fetched_behind_its_snapshot(house: House, comes: bool) -> None:
+    """Which may come last, over a line that is slow."""
+    first, missed, live = house.make(3)
+    house.put(first, "SNAPSHOT")
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.put(live)
+    late = make_channel()
+    house.router.update([house.channel, late])
+    house.collect()
+    if comes:
+        house.put(first, "SNAPSHOT")
+    else:
+        house.router.reset(lost=False)
+    assert house.taken() == [first, missed, live]
+    due = [first, missed, live] if comes else [live]
+    assert [one.sequential_id for one in late.take(100, time.monotonic())] == due
+
+
 def test_who_begins_between_two_losses_misses_nothing_from_then_on(house: House) -> None:
     """A newcomer whose snapshot does not come, while a repair is cut short by another loss."""
     first, gone, live, missed, again = house.make(5)
@@ -257,12 +276,7 @@ def test_who_begins_between_two_losses_misses_nothing_from_then_on(house: House)
     house.sim.stall_rest(None)
     house.router.reset(lost=True)
     house.router.requested()
-    late: Channel[Trade] = Channel(
-        MarketDemand.make("trade", CODE, True, True),
-        queue_size=1000,
-        overflow=OverflowPolicy.DROP_OLDEST,
-        notices=NoticeBoard(),
-    )
+    late = make_channel()
     house.put(gone, "SNAPSHOT")
     house.router.update([house.channel, late])
     house.put(live)

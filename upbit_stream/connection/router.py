@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import dropwhile
 from typing import Any, Final, Protocol, TypeAlias
 
 from upbit_stream.connection.routes import AnyChannel, Newcomer, Outlet, Route, Routes, Sink
@@ -215,7 +216,9 @@ class Router:
         return found
 
     def _begin_without_snapshot(self, outlet: Outlet, code: str) -> None:
-        for event in outlet.newcomers.pop(code).held:
+        held = outlet.newcomers.pop(code).held
+        # What was fetched before the first live one is not its.
+        for event in dropwhile(lambda one: one.stream_type == "BACKFILL", held):
             outlet.sink(event)
         # It may still come, and for a subscription of snapshots it is all there is.
         outlet.starting[code] = 0
@@ -403,13 +406,15 @@ class Router:
             demand = outlet.demand
             if not demand.realtime:
                 continue
-            newcomer = outlet.newcomers.get(tape.code)
-            sink = outlet.sink if newcomer is None else newcomer.held.append
+            if (newcomer := outlet.newcomers.get(tape.code)) is not None:
+                # Its snapshot may yet come over another line, and be older than all of this.
+                newcomer.held += [one for one in events if one.stream_type != "SNAPSHOT"]
+                continue
             # Who joined since the loss, or has had a snapshot that is ahead of the others, has a
             # beginning of its own, be it the first live event: what lies before it is not its.
             newest = self._newest_of(outlet, tape.code)
             joined_since = outlet.joined.get(tape.code, 0.0) >= tape.lost_at
-            ahead = newcomer is not None or (newest is not None and tape.is_behind(newest))
+            ahead = newest is not None and tape.is_behind(newest)
             own = joined_since or ahead
             for event in events:
                 if event.stream_type == "SNAPSHOT" and (joined_since or not demand.snapshot):
@@ -420,7 +425,7 @@ class Router:
                     newest = event
                 elif own and newest is not None and not _follows(event, newest):
                     continue
-                sink(event)
+                outlet.sink(event)
 
     def newest(self, type_: str, code: str | None) -> int:
         """The timestamp up to which everyone who wants a code has been given it; 0 when someone has
