@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import eventually, our_threads
 from upbit_stream import Gap, OverflowPolicy, Trade
+from upbit_stream.connection.lines import Crossing, Line
 from upbit_stream.connection.router import Router
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard
@@ -26,6 +27,17 @@ def make_channel(*, snapshot: bool = True) -> Channel[Trade]:
         queue_size=1000,
         overflow=OverflowPolicy.DROP_OLDEST,
         notices=NoticeBoard(),
+    )
+
+
+def make_trade(id_: int, stream_type: str) -> Trade:
+    return Trade(
+        type="trade",
+        code=CODE,
+        trade_timestamp=id_ // 10_000,
+        timestamp=id_ // 10_000,
+        sequential_id=id_,
+        stream_type=stream_type,  # type: ignore[arg-type]
     )
 
 
@@ -46,15 +58,7 @@ class House:
         self.router.requested()
 
     def put(self, id_: int, stream_type: str = "REALTIME") -> None:
-        trade = Trade(
-            type="trade",
-            code=CODE,
-            trade_timestamp=id_ // 10_000,
-            timestamp=id_ // 10_000,
-            sequential_id=id_,
-            stream_type=stream_type,  # type: ignore[arg-type]
-        )
-        assert self.router.route([trade]) == []
+        assert self.router.route([make_trade(id_, stream_type)]) == []
 
     def taken(self) -> list[int]:
         self.router.hand_over()
@@ -269,6 +273,22 @@ def test_a_newcomer_gets_what_was_fetched_behind_its_snapshot(house: House, come
     assert [one.sequential_id for one in late.take(100, time.monotonic())] == due
 
 
+def test_a_newcomer_does_not_begin_with_an_older_snapshot_than_the_others_have(
+    house: House,
+) -> None:
+    """What came between the two would be missing; the slower of two lines may bring such."""
+    first, second, third = house.make(3)
+    house.put(first, "SNAPSHOT")
+    house.put(second)
+    late = make_channel()
+    house.router.update([house.channel, late])
+    house.put(first, "SNAPSHOT")
+    house.put(third)
+    house.put(second, "SNAPSHOT")
+    assert house.taken() == [first, second, third]
+    assert [one.sequential_id for one in late.take(100, time.monotonic())] == [second, third]
+
+
 def test_who_begins_between_two_losses_misses_nothing_from_then_on(house: House) -> None:
     """A newcomer whose snapshot does not come, while a repair is cut short by another loss."""
     first, gone, live, missed, again = house.make(5)
@@ -288,3 +308,20 @@ def test_who_begins_between_two_losses_misses_nothing_from_then_on(house: House)
     assert house.taken() == [first, gone, live, missed, again]
     house.router.hand_over()
     assert [one.sequential_id for one in late.take(100, time.monotonic())] == [live, missed, again]
+
+
+def test_what_the_other_line_has_not_asked_for_is_doubted(house: House) -> None:
+    (first,) = house.make(1)
+    crossing = Crossing(house.router)
+    one, other = Line(crossing), Line(crossing)
+    house.router.update([])
+    for line in (one, other):
+        line.update([])
+        line.requested()
+    one.update([house.channel])
+    one.requested()
+    one.take([b""], lambda payloads: [make_trade(first, "SNAPSHOT")])
+    assert house.router.settled
+    one.reset(lost=True)
+    assert not house.router.settled
+    other.reset(lost=True)

@@ -174,15 +174,16 @@ class Line:
         with self._lock:
             was_joining, self._joining = self._joining is not None, None
             self._up = False
+            wanted, self._wanted = self._wanted, set()
             self._awaited.clear()
-            self._wanted.clear()
             other = self._other
             serves = other._up and other._joining is None
-            if was_joining or (serves and not other._awaited):
-                return
             carries = other._wanted - other._awaited if serves else set()
+            if was_joining or (serves and carries >= wanted | other._wanted):
+                return
             if carries:
-                # The other line has not begun to bring the rest, however long ago it asked for it.
+                # The other line has not begun to bring the rest, however long ago it asked for it;
+                # or has not even asked, busy with something else.
                 self._router.expect_again(carries)
             else:
                 self._doubt_everything()

@@ -97,7 +97,8 @@ class Router:
                 for code in [one for one in demand.codes if one not in outlet.joined]:
                     wanting = True
                     if _wire_key(outlet, code) in on_wire:
-                        outlet.newcomers[code] = Newcomer()
+                        newest = self._recovery.newest_id(demand.type, code)
+                        outlet.newcomers[code] = Newcomer(after=newest)
                     else:
                         outlet.starting[code] = time.time_ns()
             # Those for every code have joined the code "", for what is told of them.
@@ -334,10 +335,10 @@ class Router:
             demand = outlet.demand
             if not demand.concerns(event):
                 continue
-            if code in outlet.newcomers:
-                if not demand.is_complete(event):
-                    continue  # that of an older request, for someone who wants fewer rows
-                newcomer = outlet.newcomers.pop(code)
+            if (newcomer := outlet.newcomers.get(code)) is not None:
+                if not demand.is_complete(event) or _precedes(event, newcomer.after):
+                    continue  # that of an older request; the first, for someone with fewer rows
+                del outlet.newcomers[code]
                 joined = True
                 outlet.sink(event)
                 for held in newcomer.held:
@@ -354,12 +355,14 @@ class Router:
     def _is_news(self, outlet: Outlet, event: Event, since: int) -> bool:
         """Whether a snapshot tells a channel more than it has been given ``since`` then."""
         newest = self._newest_of(outlet, event.code)
+        streams = outlet.demand.realtime and self._recovery.covers(event.type)
         if newest is None or newest.received_at < since:
-            return True
+            # Not of a trade before others that have been routed already, which would be missing.
+            known = self._recovery.newest_id(event.type, event.code or "") if streams else 0
+            return not _precedes(event, known)
         if isinstance(event, Trade):
             # A trade's snapshot is the last trade; in a quiet market that was delivered before. Who
             # streams gets it live, or as one of those that were missed, behind the ones before it.
-            streams = outlet.demand.realtime and self._recovery.covers(event.type)
             return not streams and trade_order(newest) < trade_order(event)
         return (newest.timestamp or 0) <= (event.timestamp or 0)
 
@@ -471,6 +474,10 @@ class Router:
 def _wire_key(outlet: Outlet, code: str) -> tuple[str, Hashable, str]:
     demand = outlet.demand
     return demand.type, demand.group, code
+
+
+def _precedes(event: Event, id_: int) -> bool:
+    return isinstance(event, Trade) and (event.sequential_id or 0) < id_
 
 
 def _follows(event: Event, snapshot: Event) -> bool:

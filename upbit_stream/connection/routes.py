@@ -24,6 +24,9 @@ class Newcomer(msgspec.Struct):
 
     #: The moment from which on the snapshot is not waited for any more.
     until: float = float("inf")
+    #: The id of the newest trade that others had been given when it joined: a snapshot of an older
+    #: one is that of an earlier request, over the slower one of two lines.
+    after: int = 0
     #: Realtime events that came meanwhile; those newer than the snapshot follow it.
     held: list[Any] = msgspec.field(default_factory=list)
 

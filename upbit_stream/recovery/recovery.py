@@ -234,6 +234,11 @@ class Recovery:
         tape = self._tapes.get((trade.type, trade.code))
         return isinstance(tape, TradeTape) and tape.has(trade)
 
+    def newest_id(self, type_: str, code: str) -> int:
+        """The id of the newest trade that was delivered; 0 where there is none."""
+        tape = self._tapes.get((type_, code))
+        return tape.newest if isinstance(tape, TradeTape) else 0
+
     def began(self, event: Event, *, delivered: bool) -> None:
         """Of a code that has begun, the snapshot was ``delivered`` to everyone, or not."""
         tape = self._tapes.get((event.type, event.code))

@@ -200,16 +200,17 @@ class TradeTape(Tape):
         return delivered
 
     @property
-    def _newest(self) -> int:
+    def newest(self) -> int:
+        """The largest id that was delivered, or that of the snapshot after which it begins."""
         return max(self.recent, default=self._began_after)
 
     @property
     def known(self) -> bool:
-        return self._newest > 0
+        return self.newest > 0
 
     @property
     def known_until(self) -> int:
-        return self._newest // IDS_PER_MS
+        return self.newest // IDS_PER_MS
 
     def has(self, trade: Trade) -> bool:
         """Whether it was delivered (perhaps so long ago that it is not remembered), waits to be, or
@@ -240,7 +241,7 @@ class TradeTape(Tape):
         self.suspect = None
 
     def continues(self, event: Trade) -> bool:
-        return event.sequential_id == self._newest
+        return event.sequential_id == self.newest
 
     def is_behind(self, event: Trade) -> bool:
         return (event.sequential_id or 0) > self._merged_after
@@ -250,7 +251,7 @@ class TradeTape(Tape):
 
     def stretch(self, event: Trade | None) -> TradeStretch:
         # Not from the newest one: some that were made a little earlier may never have come.
-        newest = self._newest
+        newest = self.newest
         after = max(self._known_from, newest - _UNDER_WAY * IDS_PER_MS)
         return TradeStretch(
             code=self.code,
@@ -264,7 +265,7 @@ class TradeTape(Tape):
         """Whether a snapshot that came while others stream tells of a trade that did not come."""
         told = snapshot.sequential_id or 0
         held = max((one.sequential_id or 0 for one in self.held), default=0)
-        return self.known and told > max(self._newest, held)
+        return self.known and told > max(self.newest, held)
 
     def doubt(self, snapshot: Trade, until: float) -> None:
         """Wait for the trade that ``snapshot`` tells of until that moment."""
@@ -276,7 +277,7 @@ class TradeTape(Tape):
 
     def merge(self, found: Sequence[Any], complete: bool) -> list[Any]:
         known = set(self.recent)
-        self._merged_after = self._newest
+        self._merged_after = self.newest
         trades: dict[Any, Any] = {}
         for trade in self.held:
             id_ = trade.sequential_id
