@@ -1,4 +1,4 @@
-"""Every example, and the README's own lines, run as a user would run them."""
+"""Every example runs, as a user would run it. (The lines of the README: tests/docs.)"""
 
 from __future__ import annotations
 
@@ -59,20 +59,3 @@ def test_example(name: str, environment: dict[str, str], tmp_path: Path) -> None
     arguments, expected = RUNS[name]
     out = run([str(ROOT / "examples" / name), *arguments], environment, tmp_path)
     assert re.search(expected, out, re.MULTILINE), out
-
-
-def first_lines(readme: str) -> str:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text("utf-8"), re.DOTALL)
-    return str(blocks[0])
-
-
-@pytest.mark.long
-def test_the_lines_of_the_readme(environment: dict[str, str], tmp_path: Path) -> None:
-    english, korean = (first_lines(name) for name in ("README.md", "README.ko.md"))
-    without_comments = [re.sub(r" *#.*", "", block) for block in (english, korean)]
-    assert without_comments[0] == without_comments[1]
-    assert 5 <= len([line for line in english.splitlines() if line.strip()]) <= 12
-    script = tmp_path / "readme.py"
-    script.write_text(korean, "utf-8")
-    out = run([str(script)], environment, tmp_path)
-    assert re.search(r"^KRW-(BTC|ETH) \d+\.\d+ ", out, re.MULTILINE), out

@@ -41,7 +41,7 @@ class Simulator(Faults):
     """A local Upbit: WebSocket and REST on one port, run by one background thread.
 
     A context manager; or call :meth:`start` and :meth:`stop`. Every method may be called from any
-    thread. See :class:`~upbit_stream.simulator.faults.Faults` for what can go wrong.
+    thread. Its faults are methods, too, from :meth:`close` to :meth:`duplicate_trades`.
 
     ``rate``: trades a second, over all markets; with 0 nothing moves by itself and
     :meth:`trade` and :meth:`burst` make exactly what a test needs.
