@@ -4,7 +4,8 @@ The convention, for whoever writes a page (README.md, or anything in docs/):
 
 - The ```python blocks of a page are one script: they share their names and run from top to bottom,
   within ``SECONDS`` in all. UPBIT_STREAM_URL, UPBIT_REST_URL and the keys lead to a simulator. The
-  script ends by itself, with nothing on its standard error; it may leave files.
+  script ends by itself, with nothing on its standard error but the log of a lost connection; it may
+  leave files in its directory, which is an empty one.
 - A ```python title="bot.py" block is a file of its own, and shares nothing. It gets Ctrl-C after a
   few seconds, if it has not ended by then. One that is named ``test_….py`` is run by pytest.
 - The commands of ```sh blocks are checked: ours by parsing their options, others must be known.

@@ -19,6 +19,9 @@ from upbit_stream.simulator import Simulator
 # Seconds that a program which runs until Ctrl-C is left alone.
 _A_WHILE = 3.0
 
+# A page that breaks a connection on purpose shows what is logged of it.
+_OF_A_LOST_CONNECTION = re.compile(r"(public|private|info)-\d+ \(ws://.*; connecting again ")
+
 _LANGUAGES = {"python", "sh", "text", "pycon", "ini", "json", "yaml", "toml", "promql"}
 
 _KOREAN = {korean for _, korean in twins()}
@@ -49,6 +52,7 @@ def environment() -> Iterator[dict[str, str]]:
             "PYTHONIOENCODING": "utf-8",
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "error",
+            "HEALTH_PORT": "0",
         }
 
 
@@ -73,7 +77,8 @@ def run(
             out, err = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
-    assert (process.returncode, err) == (0, ""), f"{err}\n{out}"
+    assert process.returncode == 0, f"{err}\n{out}"
+    assert [line for line in err.splitlines() if not _OF_A_LOST_CONNECTION.match(line)] == []
     return out
 
 

@@ -105,6 +105,19 @@ def test_a_link_that_does_not_hold_would_be_found(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_every_link_of_the_readme_holds(readme: str, pages: dict[str, Page]) -> None:
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / readme).read_text("utf-8"))
+    assert len(links) > 15
+    for link in links:
+        path, _, anchor = link.partition("#")
+        assert (ROOT / path).exists(), link
+        if anchor:
+            english = path.removeprefix("docs/").replace(".ko.md", ".md").replace(".md", ".html")
+            name = f"ko/{english}" if ".ko." in path else english
+            assert anchor in pages[name].anchors, link
+
+
 def test_nothing_is_fetched_from_elsewhere(site: Path, pages: dict[str, Page]) -> None:
     assert [url for page in pages.values() for url in page.fetched if urlsplit(url).netloc] == []
     for sheet in site.rglob("*.css"):
