@@ -33,10 +33,11 @@ def _comment_above(field: griffe.Object) -> str:
         return ""
     lines = field.lines_collection[field.filepath]  # type: ignore[index]
     comment: list[str] = []
-    at = field.lineno - 2
-    while at >= 0 and lines[at].lstrip().startswith("#:"):
-        comment.insert(0, lines[at].lstrip()[2:].strip())
-        at -= 1
+    for line in reversed(lines[: field.lineno - 1]):
+        if not line.lstrip().startswith("#"):
+            break
+        if line.lstrip().startswith("#:"):  # others are for who reads the source
+            comment.insert(0, line.lstrip()[2:].strip())
     return "\n".join(comment)
 
 

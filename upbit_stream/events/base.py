@@ -98,17 +98,24 @@ def _plain(value: Any) -> Any:
 
 
 class Event(Record, frozen=True, kw_only=True, gc=False):
-    """What all events share.
-
-    The fields of an event class stand in the order in which the exchange writes them: the decoder
-    looks for each key behind the one before it, and out of order it took a quarter longer.
+    """What all events share. Immutable, equal when they tell the same (whenever it came), may be
+    keys of a dict, and can be pickled.
     """
 
+    # The fields of an event class stand in the order in which the exchange writes them: the decoder
+    # looks for each key behind the one before it, and out of order it took a quarter longer.
+
+    #: ``ticker``, ``trade``, ``orderbook``, ``candle.1m`` …
     type: str = key("ty")
+    #: The market, such as ``KRW-BTC``; None for what is about no market.
     code: Text = key("cd")
     if TYPE_CHECKING:  # every event has them, each class at their place on its wire
+        #: The exchange's time, in milliseconds since the epoch.
         timestamp: Integer = key("tms")
+        #: ``SNAPSHOT`` (the state when it was asked for), ``REALTIME``, or ``BACKFILL`` (missed by
+        #: a lost connection, and fetched over REST).
         stream_type: StreamType = key("st")
+    #: When it came here, in nanoseconds since the epoch.
     # Never on the wire ("@" keeps the name apart from whatever the exchange may add): the
     # default is taken while the frame is decoded, right after the bytes came off the socket.
     received_at: int = msgspec.field(default_factory=time.time_ns, name="@received_at")
