@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from upbit_stream.config import OverflowPolicy
+from upbit_stream.connection.states import ConnectionState
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeKind
 from upbit_stream.engine import Engine
@@ -49,13 +50,25 @@ def take_snapshots(engine: Engine, demand: Demand, timeout: float) -> dict[str, 
         if channel.error is not None:
             raise channel.error.with_traceback(None)
         if engine.closing:
-            raise StreamClosedError("the stream was closed before the snapshot came")
+            raise StreamClosedError(
+                "the stream was closed before the snapshot came; ask before close(), or make a new "
+                "UpbitStream"
+            )
         text = f"no {demand.type} snapshot of {name_some(silent, 10)} within {timeout:g} s"
         if not answers:
-            raise TimeoutError(f"{text} (state: {engine.state.value})")
+            raise TimeoutError(f"{text} (state: {engine.state.value}); {_advice(engine.state)}")
+        text += f"; {_advice(engine.state)}"
         _log.warning("%s", text)
         engine.notices.post(NoticeKind.ERROR, SubscriptionError(text))
     return {code: answers[code] for code in demand.codes if code in answers}
+
+
+def _advice(state: ConnectionState) -> str:
+    if state is ConnectionState.CONNECTED:
+        return "check that these codes are traded, or give it more time (timeout=…)"
+    return (
+        "wait for the connection first (stream.wait_connected()), or give it more time (timeout=…)"
+    )
 
 
 def ask_list(engine: Engine, timeout: float) -> dict[str, list[dict[str, Any]]]:
@@ -70,11 +83,14 @@ def ask_list(engine: Engine, timeout: float) -> dict[str, list[dict[str, Any]]]:
             if time.monotonic() >= deadline:
                 raise TimeoutError(
                     f"{connection.name} ({connection.state.value}) has not told its list within "
-                    f"{timeout:g} s"
+                    f"{timeout:g} s; give it more time (timeout=…), or look at stream.health()"
                 )
         if inquiry.rows is None:
             if engine.closing:
-                raise StreamClosedError("the stream was closed before the answer came")
+                raise StreamClosedError(
+                    "the stream was closed before the answer came; ask before close(), or make "
+                    "a new UpbitStream"
+                )
             if connection.error is not None:
                 raise ConnectionFailedError(
                     f"{connection.name} has ended: {connection.error}"

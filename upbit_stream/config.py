@@ -70,7 +70,7 @@ class ReconnectPolicy:
         _require_number("cap", self.cap, above=0)
         _require_number("jitter", self.jitter, at_least=0)
         if self.jitter > 1:
-            raise ValueError(f"jitter={self.jitter!r}: a fraction of the delay, from 0 to 1")
+            raise ValueError(f"jitter={self.jitter!r}: give a fraction of the delay, from 0 to 1")
         _require_number("min_interval", self.min_interval, at_least=0)
         if self.max_attempts is not None:
             _require_whole("max_attempts", self.max_attempts)
@@ -98,7 +98,8 @@ class HealthThresholds:
         _require_number("message_success_rate", self.message_success_rate, at_least=0)
         if self.message_success_rate >= 1:
             raise ValueError(
-                f"message_success_rate={self.message_success_rate!r}: a part of 1, and less than 1"
+                f"message_success_rate={self.message_success_rate!r}: give a part of 1, from 0 "
+                "to less than 1"
             )
         _require_number("reconnection_frequency", self.reconnection_frequency, above=0)
 
@@ -180,8 +181,8 @@ class StreamConfig:
         _require_number("ping_interval", self.ping_interval, above=0)
         if self.ping_interval >= _IDLE_DROP:
             raise ValueError(
-                f"ping_interval={self.ping_interval!r}: must be less than {_IDLE_DROP} s, after "
-                "which Upbit drops an idle connection"
+                f"ping_interval={self.ping_interval!r}: give less than {_IDLE_DROP} s, for after "
+                "that Upbit drops an idle connection"
             )
         _require_number("ping_timeout", self.ping_timeout, above=0)
         _require_number("connect_timeout", self.connect_timeout, above=0)
@@ -189,9 +190,12 @@ class StreamConfig:
         _require_number("health_interval", self.health_interval, above=0)
         _require_number("linger", self.linger, at_least=0)
         if not isinstance(self.backfill, bool):
-            raise TypeError(f"backfill={self.backfill!r}: True or False")
+            raise TypeError(f"backfill={self.backfill!r}: give True or False")
         if isinstance(self.redundancy, bool) or self.redundancy not in (1, 2):
-            raise ValueError(f"redundancy={self.redundancy!r}: 1 or 2 lines")
+            raise ValueError(
+                f"redundancy={self.redundancy!r}: give 1 (one connection), or 2 (two with the "
+                "same list)"
+            )
         if self.shard_above is not None:
             _require_number("shard_above", self.shard_above, above=0)
             if self.redundancy == 2:
@@ -201,13 +205,16 @@ class StreamConfig:
                 )
         _require_number("backfill_deadline", self.backfill_deadline, above=0)
         if not isinstance(self.health, HealthThresholds):
-            raise TypeError(f"health={self.health!r}: HealthThresholds are needed")
+            raise TypeError(f"health={self.health!r}: give HealthThresholds(…)")
         if not isinstance(self.reconnect, ReconnectPolicy):
-            raise TypeError(f"reconnect={self.reconnect!r}: a ReconnectPolicy is needed")
+            raise TypeError(f"reconnect={self.reconnect!r}: give a ReconnectPolicy(…)")
         require_queue_size(self.queue_size)
         object.__setattr__(self, "overflow", choose("overflow", self.overflow, OverflowPolicy))
         if self.ssl_context is not None and not isinstance(self.ssl_context, SSLContext):
-            raise TypeError(f"ssl_context={self.ssl_context!r}: an ssl.SSLContext is needed")
+            raise TypeError(
+                f"ssl_context={self.ssl_context!r}: give an ssl.SSLContext, such as "
+                "ssl.create_default_context()"
+            )
         _require_whole("max_message_size", self.max_message_size)
 
     def resolve(self, region: Region, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
@@ -266,29 +273,29 @@ def require_queue_size(value: Any) -> None:
 
 def _require_whole(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}={value!r}: a whole number is needed")
+        raise TypeError(f"{name}={value!r}: give a whole number")
     if value < 1:
-        raise ValueError(f"{name}={value!r}: must be 1 or more")
+        raise ValueError(f"{name}={value!r}: give 1 or more")
 
 
 def _require_number(
     name: str, value: Any, *, above: float | None = None, at_least: float | None = None
 ) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}={value!r}: a number is needed")
+        raise TypeError(f"{name}={value!r}: give a number")
     if not math.isfinite(value):
-        raise ValueError(f"{name}={value!r}: must be finite")
+        raise ValueError(f"{name}={value!r}: give a finite number")
     if above is not None and not value > above:
-        raise ValueError(f"{name}={value!r}: must be more than {above:g}")
+        raise ValueError(f"{name}={value!r}: give more than {above:g}")
     if at_least is not None and not value >= at_least:
-        raise ValueError(f"{name}={value!r}: must be {at_least:g} or more")
+        raise ValueError(f"{name}={value!r}: give {at_least:g} or more")
 
 
 def _require_url(name: str, value: Any, schemes: tuple[str, ...]) -> None:
     if value is None:
         return
     if not isinstance(value, str):
-        raise TypeError(f"{name}={value!r}: a string is needed")
+        raise TypeError(f"{name}={value!r}: give a string")
     try:
         parts = urlsplit(value)
         right = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
@@ -297,6 +304,6 @@ def _require_url(name: str, value: Any, schemes: tuple[str, ...]) -> None:
     if not right or parts.query or parts.fragment or any(map(str.isspace, value)):
         wanted = " or ".join(f"{scheme}://" for scheme in schemes)
         raise ValueError(
-            f"{name}={value!r}: a URL that starts with {wanted} is needed, with a host, a valid "
-            "port if any, and no query"
+            f"{name}={value!r}: give a URL that starts with {wanted}, with a host, a valid port if "
+            "any, and no query"
         )

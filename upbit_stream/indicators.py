@@ -138,7 +138,9 @@ class SignalSpec(msgspec.Struct, frozen=True):
         if not isinstance(given, Mapping) or set(given) != set(rules):
             wanted = f"exactly {', '.join(rules)}" if rules else "nothing"
             raise SubscriptionError(
-                f"{trigger} of {indicator!r}: event_params takes {wanted}, not {given!r}"
+                f"{trigger} of {indicator!r}: event_params takes {wanted}, not {given!r}; write "
+                "it with "
+                f"the method, {_any_of(_calls(indicator.name))}"
             )
         msgspec.structs.force_setattr(self, "event_params", MappingProxyType(dict(given)))
         _check(f"{indicator!r} has no signals: for those", row.signal_values, indicator.params)

@@ -24,9 +24,12 @@ def fetch_trades(
     :class:`SubscriptionError` for what is not about trades, and :class:`StreamClosedError`.
     """
     if not isinstance(told, (Gap, Drop)):
-        raise TypeError(f"replay({told!r}): a Gap or a Drop is needed")
+        raise TypeError(f"replay({told!r}): give a Gap (of on_gap) or a Drop (of on_drop)")
     if told.type != "trade":
-        raise SubscriptionError(f"only trades can be fetched again, not {told.type}")
+        raise SubscriptionError(
+            f"only trades can be fetched again, not {told.type}; look at subscription.latest for "
+            "the present state"
+        )
     if engine.closing:
         raise StreamClosedError("this stream is closed; make a new UpbitStream")
     deadline = time.monotonic() + timeout
@@ -43,7 +46,9 @@ def fetch_trades(
     if failures:
         reasons = "; ".join(f"{code}: {why}" for code, why in failures.items())
         raise BackfillError(
-            f"not all trades could be fetched ({reasons}); those that could are in .trades",
+            f"not all trades could be fetched ({reasons}); those that could are in .trades; try "
+            "again "
+            "in a minute, or with more time (timeout=…)",
             trades=trades,
         )
     return trades

@@ -66,7 +66,7 @@ class UpbitStream(Subscribing):
         pool: ConnectionPool | None = None,
     ) -> None:
         if config is not None and not isinstance(config, StreamConfig):
-            raise TypeError(f"config={config!r}: a StreamConfig is needed")
+            raise TypeError(f"config={config!r}: give a StreamConfig(…)")
         self._config = StreamConfig() if config is None else config
         self._region = find_region(region)
         credentials = find_credentials(access_key, secret_key)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from upbit_stream.config import require_seconds
+from upbit_stream.connection.states import ConnectionState
 from upbit_stream.delivery.channel import Channel, SubscriptionStats
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.engine import Engine
@@ -91,11 +92,18 @@ class Subscription(Generic[E]):
         if self._channel.error is not None:
             raise self._channel.error.with_traceback(None)
         if self._channel.ended:
-            raise StreamClosedError("this subscription is closed")
+            raise StreamClosedError(
+                "this subscription is closed, and nothing is left; make a new one"
+            )
         raise TimeoutError(
-            f"no {self.type} event within {timeout} s; the market may be quiet, or "
-            f"the connection is not up (state: {self._engine.state.value})"
+            f"no {self.type} event within {timeout} s (state: {self._engine.state.value}); "
+            f"{self._why_nothing()}"
         )
+
+    def _why_nothing(self) -> str:
+        if self._engine.state is not ConnectionState.CONNECTED:
+            return "the connection is not up: wait longer, and look into the log for why"
+        return "the market may be quiet: wait longer, or try a busy one, such as KRW-BTC"
 
     @property
     def latest(self) -> dict[str, E]:
@@ -207,4 +215,4 @@ class Subscription(Generic[E]):
 def check_callback(callback: object) -> None:
     """Refuse what cannot be called, with ``TypeError``."""
     if not callable(callback):
-        raise TypeError(f"callback={callback!r}: a function that takes one event is needed")
+        raise TypeError(f"callback={callback!r}: give a function that takes one event")

@@ -116,6 +116,10 @@ class Worker:
             self._target()
         except BaseException:
             # The targets handle what they expect; this is a bug, and it must be seen.
-            _log.critical("%s ended by an unexpected exception", self.name, exc_info=True)
+            _log.critical(
+                "a bug of this package ended the thread %s (please report it)",
+                self.name,
+                exc_info=True,
+            )
         finally:
             self._ended.set()

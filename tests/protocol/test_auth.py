@@ -76,7 +76,7 @@ def test_missing_keys_are_told_at_the_call(
 
 
 def test_keys_that_are_no_strings_are_refused_without_showing_them() -> None:
-    with pytest.raises(TypeError, match=r"secret_key: a string is needed, not bytes") as refused:
+    with pytest.raises(TypeError, match=r"secret_key: give a string, not bytes") as refused:
         UpbitStream(access_key=ACCESS, secret_key=SECRET.encode())  # type: ignore[arg-type]
     assert SECRET not in str(refused.value)
 

@@ -81,26 +81,36 @@ class ServerRefused(Exception):
 # trouble (1011, 1013) or dislikes something about us, and get some distance.
 _CLOSED_IN_PASSING = frozenset({1000, 1001, 1005, 1006, 1012})
 
+# What to do next, where trying again does not help or may not go on.
+_ADDRESS = "check the network, and the host in the URL (UPBIT_STREAM_URL, StreamConfig(url=…))"
+_NOBODY_LISTENS = "check that the server runs, and the host and port in the URL"
+_KEYS = "check that they are right, not expired, and allowed from this IP address"
+_REQUEST = "check the codes and the other arguments"
+_FIND_OUT = 'run "upbit-stream diagnose", which says what fails and why'
+
 # What needs no closer look, the special before the general.
-_BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str], ...] = (
-    ((Replaced,), _AT_ONCE, "{}"),
-    ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})"),
+_BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str, str], ...] = (
+    ((Replaced,), _AT_ONCE, "{}", _FIND_OUT),
+    ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})", _FIND_OUT),
     (
         (websocket.WebSocketAddressException, socket.gaierror),
         _BACKOFF,
         "the host name could not be resolved ({})",
+        _ADDRESS,
     ),
-    ((ConnectionRefusedError,), _BACKOFF, "the connection was refused"),
+    ((ConnectionRefusedError,), _BACKOFF, "the connection was refused", _NOBODY_LISTENS),
     (
         (ConnectTimeout, TimeoutError, websocket.WebSocketTimeoutException),
         _AT_ONCE,
         "timed out ({})",
+        _FIND_OUT,
     ),
     (
         # The latter is websocket-client's word for an end in the middle of the handshake.
         (ConnectionError, websocket.WebSocketConnectionClosedException),
         _AT_ONCE,
         "the connection was lost ({})",
+        _FIND_OUT,
     ),
 )
 
@@ -135,14 +145,16 @@ def judge(error: BaseException) -> Verdict:
             "check the clock, the proxy and the certificate store, or give "
             "StreamConfig(ssl_context=…) for a private certificate authority",
         )
-    for kinds, strategy, cause in _BY_KIND:
+    for kinds, strategy, cause, advice in _BY_KIND:
         if isinstance(error, kinds):
-            return _failed(strategy, cause.format(error), error)
+            return _failed(strategy, cause.format(error), error, advice)
     return _failed(_BACKOFF, f"{type(error).__name__}: {error}", error)
 
 
-def _failed(strategy: ErrorStrategy, cause: str, error: BaseException, advice: str = "") -> Verdict:
-    told = ConnectionFailedError(f"{cause}; {advice}" if advice else cause)
+def _failed(
+    strategy: ErrorStrategy, cause: str, error: BaseException, advice: str = _FIND_OUT
+) -> Verdict:
+    told = ConnectionFailedError(f"{cause}; {advice}")
     told.__cause__ = error
     return Verdict(strategy, cause, told)
 
@@ -162,17 +174,14 @@ def _judge_status(error: websocket.WebSocketBadStatusException) -> Verdict:
     status = error.status_code
     cause = f"the upgrade was answered with HTTP {status}"
     if status in _AUTHENTICATION_STATUS:
-        refused = AuthenticationError(
-            f"{cause}: the keys were not accepted; check that they are right, not expired, and "
-            "allowed from this IP address"
-        )
+        refused = AuthenticationError(f"{cause}: the keys were not accepted; {_KEYS}")
         refused.__cause__ = error
         return Verdict(_NEVER, cause, refused)
     if status in _LIMIT_STATUS:
         wait = stated_wait(error.resp_headers or {}, error.resp_body or b"")
         limited = RateLimitedError(
-            f"{cause}: too many handshakes from this address; another program may be "
-            "connecting, too",
+            f"{cause}: too many handshakes from this address; close what else connects from "
+            f"it, and wait {f'{wait:g} s' if wait else 'a minute'}",
             retry_after=wait or None,
         )
         limited.__cause__ = error
@@ -189,13 +198,13 @@ def _judge_refusal(error: ServerRefused) -> Verdict:
     cause = f"the server refused: {name} ({message})"
     told: UpbitStreamError
     if name == "INVALID_AUTH":
-        told = AuthenticationError(f"{cause}; check the keys")
+        told = AuthenticationError(f"{cause}: the keys were not accepted; {_KEYS}")
         strategy = _NEVER
     elif name == "TOO_MANY_REQUEST":
-        told = RateLimitedError(cause)
+        told = RateLimitedError(f"{cause}; close what else asks from this address, and wait")
         strategy = _BACKOFF
     else:
-        told = SubscriptionError(cause, name=name)
+        told = SubscriptionError(f"{cause}; {_REQUEST}", name=name)
         strategy = _NEVER
     told.__cause__ = error
     return Verdict(strategy, cause, told)

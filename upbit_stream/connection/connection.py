@@ -276,7 +276,11 @@ class Connection:
         self._router.reset(lost=True)
         self._enter(ConnectionState.RECONNECTING)
         with suppress(Exception):  # it may be the logging that failed
-            _log.error("%s: a bug; connecting again", self._log_name, exc_info=error)
+            _log.error(
+                "%s: a bug of this package; connecting again (please report it)",
+                self._log_name,
+                exc_info=error,
+            )
         self._dialler.sleep(_AFTER_STUMBLING)
 
     def _live(self) -> None:
@@ -370,7 +374,9 @@ class Connection:
         self._connected_at = None
         if not isinstance(error, EXPECTED):
             _log.error(
-                "%s: a bug ended the socket; it is made anew", self._log_name, exc_info=error
+                "%s: a bug of this package; connecting again (please report it)",
+                self._log_name,
+                exc_info=error,
             )
         return self._recover(error, time.monotonic() - connected_at)
 
@@ -425,7 +431,8 @@ class Connection:
             self._error = verdict.error
         else:
             self._error = ConnectionFailedError(
-                f"gave up after {attempts} attempts; the last one: {verdict.cause}"
+                f"gave up after {attempts} attempts; the last one: {verdict.error}. Give "
+                "ReconnectPolicy(max_attempts=None) to never give up"
             )
             self._error.__cause__ = error
         # The state first, for whoever is woken by the error; the log last, as its handlers are
@@ -451,7 +458,7 @@ class Connection:
         assert refusal is not None
         demand = channel.demand
         told = SubscriptionError(
-            f"{demand.describe()}: {refusal}; this subscription was taken out, the others go on",
+            f"{demand.describe()}: {refusal}. This subscription was taken out, the others go on",
             name=refusal.name,
         )
         told.__cause__ = refusal.__cause__
@@ -462,7 +469,7 @@ class Connection:
         """See :class:`~upbit_stream.connection.session.SessionObserver`."""
         told = SubscriptionError(
             f"the exchange had another list of subscriptions than was asked for ({len(rows)} "
-            "types); it was asked for again"
+            "types); what you want is asked for again, with new snapshots"
         )
         _log.warning("%s: %s", self._log_name, told)
         self._observer.connection_error(told)

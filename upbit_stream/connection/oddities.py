@@ -44,7 +44,9 @@ class Oddities:
                 self._observer.connection_error(
                     DecodingError(
                         f"the exchange sends messages of a type that this version does not "
-                        f"know: {message.type!r}; they are ignored"
+                        f"know: {message.type!r}; they are ignored. Look for a newer version of "
+                        "this "
+                        "package"
                     )
                 )
 

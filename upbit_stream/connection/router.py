@@ -310,7 +310,14 @@ class Router:
         if not isinstance(event, Event):
             messages.append(event)
         elif event.type is None or (event.code is None and not isinstance(event, _WITHOUT_CODE)):
-            messages.append(Undecodable(DecodingError(f"nobody can be meant by {event!r}")))
+            messages.append(
+                Undecodable(
+                    DecodingError(
+                        f"a message without a type or a code goes to nobody: {event!r}; the "
+                        "stream goes on"
+                    )
+                )
+            )
         else:
             routes = self._routes.get(event.type)
             route = None if routes is None else routes.find(event.code)

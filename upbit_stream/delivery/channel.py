@@ -157,9 +157,10 @@ class Channel(Generic[E]):
         # Conflation is what the person asked for with "latest": counted and told, not logged.
         if self.overflow is not OverflowPolicy.LATEST:
             why = (
-                "its callbacks did not get through them before the end"
+                "its callbacks did not get through them before the end; give close() more time"
                 if self._discarding
-                else f"its callback is slower than the market ({self.overflow.value})"
+                else f"its callback is slower than the market ({self.overflow.value}); do less in "
+                "it, or give it a larger queue_size"
             )
             level = logging.DEBUG if self._walked_out else logging.WARNING
             _log.log(level, "a %s subscription dropped %d events: %s", drop.type, drop.count, why)
@@ -193,7 +194,7 @@ class Channel(Generic[E]):
             if self._ended:
                 if self._error is not None:
                     raise self._error.with_traceback(None)
-                raise StreamClosedError("this subscription is closed")
+                raise StreamClosedError("this subscription is closed; make a new one")
             if self._iterated:
                 raise SubscriptionError(
                     "you cannot give a callback to a subscription that you iterate over; make a "

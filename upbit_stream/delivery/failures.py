@@ -41,7 +41,7 @@ class Failures:
             also = f" ({self._unlogged} more were not logged)" if self._unlogged else ""
             self._logged_at, self._unlogged = now, 0
             _log.error(
-                "the callback %s raised for %s; the stream goes on%s",
+                "the callback %s raised for %s; the stream goes on, mend it by the traceback%s",
                 name,
                 title,
                 also,
@@ -50,7 +50,8 @@ class Failures:
         else:
             self._unlogged += 1
         told = CallbackError(
-            f"the callback {name} raised for {title}: {_text(error)}",
+            f"the callback {name} raised for {title}: {_text(error)}; the stream goes on, look at "
+            "the traceback in the log (or at __cause__)",
             callback=callback,
             event=event,
         )

@@ -51,7 +51,9 @@ class NoticeBoard:
     def register(self, kind: NoticeKind, handler: Handler) -> None:
         """Call ``handler`` with every notice of that kind from now on."""
         if not callable(handler):
-            raise TypeError(f"on_{kind.value}({handler!r}): a callable is needed")
+            raise TypeError(
+                f"on_{kind.value}({handler!r}): give a function that takes one argument"
+            )
         with self._lock:
             self._handlers[kind] = (*self._handlers.get(kind, ()), handler)
             if self._worker is None and not self._ended:
@@ -64,7 +66,12 @@ class NoticeBoard:
         if kind not in self._handlers:
             return
         if self._queue.qsize() >= _BACKLOG:
-            _log.warning("an on_%s handler is stuck; not told: %s", kind.value, notice)
+            _log.warning(
+                "an on_%s handler does not return; give its waits a time limit. It was not "
+                "told: %s",
+                kind.value,
+                notice,
+            )
             return
         self._queue.put((kind, notice))
 
@@ -110,4 +117,8 @@ class NoticeBoard:
                     handler(notice)
                 except BaseException:
                     # Telling on_error of a failing on_error would never end.
-                    _log.exception("the on_%s handler %r raised", kind.value, handler)
+                    _log.exception(
+                        "the on_%s handler %r raised; it is called again, mend it by the traceback",
+                        kind.value,
+                        handler,
+                    )

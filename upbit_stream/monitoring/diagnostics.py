@@ -68,7 +68,7 @@ class WebSocketDiagnostics:
         config: StreamConfig | None = None,
     ) -> None:
         if config is not None and not isinstance(config, StreamConfig):
-            raise TypeError(f"config={config!r}: a StreamConfig is needed")
+            raise TypeError(f"config={config!r}: give a StreamConfig(…)")
         self._observed: UpbitStream | None = None
         if isinstance(target, UpbitStream):
             if config is not None:
@@ -78,7 +78,7 @@ class WebSocketDiagnostics:
         elif isinstance(target, str):
             config = dataclasses.replace(config or StreamConfig(), url=target)
         elif target is not None:
-            raise TypeError(f"target={target!r}: a URL, an UpbitStream or None is needed")
+            raise TypeError(f"target={target!r}: give a URL, an UpbitStream or None")
         self._config = config or StreamConfig()
         self._region = find_region(region)
         self._url, self._rest_url = self._config.resolve(self._region)
@@ -147,7 +147,9 @@ class WebSocketDiagnostics:
             if left <= 0:
                 return
             self._cancelled.wait(min(left, TICK))
-        raise StreamClosedError("the connection test was cancelled")
+        raise StreamClosedError(
+            "the connection test was cancelled; make a new WebSocketDiagnostics to test again"
+        )
 
     def _probe(self, progress: Progress) -> Connectivity:
         probe = Probe(self._url, self._config, self._codes)
@@ -182,9 +184,9 @@ class WebSocketDiagnostics:
 
 def _require_duration(seconds: Any) -> None:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"seconds={seconds!r}: a number is needed")
+        raise TypeError(f"seconds={seconds!r}: give a number")
     if not 0 < seconds < float("inf"):
-        raise ValueError(f"seconds={seconds!r}: a finite number above 0 is needed")
+        raise ValueError(f"seconds={seconds!r}: give a finite number above 0")
 
 
 def _without_user(url: str) -> str:

@@ -108,7 +108,8 @@ class Lookout:
                 self._say(
                     "thread",
                     f"the dispatch thread of {_name(channel)} had died; it was replaced, and the "
-                    "event it was at may not have reached every callback",
+                    "event it was at may not have reached every callback; look into the log for "
+                    "what ended it",
                 )
             self._look_at_callback(channel, watch, now)
             self._look_at_queue(channel, watch)
@@ -133,7 +134,8 @@ class Lookout:
             self._say(
                 "callback",
                 f"a callback of {_name(channel)} ({channel.callback_names}) has not returned for "
-                f"{now - watch.since:.0f} s; its events wait, the others go on. It is at\n"
+                f"{now - watch.since:.0f} s; its events wait, the others go on. Give its "
+                f"waits a time limit. It is at\n"
                 f"{stack}",
             )
 
@@ -149,7 +151,8 @@ class Lookout:
                 "queue",
                 f"the queue of {_name(channel)} is {filled:.0%} full ({channel.queue_length} "
                 f"events): {channel.callback_names or 'whoever iterates'} is slower than the "
-                f"market; when it is full, {channel.overflow.value} decides",
+                f"market; when it is full, {channel.overflow.value} decides. "
+                'Do less in it, or take overflow="latest"',
             )
 
     def _look_at_codes(
@@ -177,8 +180,8 @@ class Lookout:
         self._say(
             "silence",
             f"nothing has come of {channel.demand.type} {named} for longer than is usual there, "
-            "while others flow; the market may be suspended, or the exchange may have lost it "
-            "(stream.list_subscriptions() asks)",
+            "while others flow; the market may be suspended, or the exchange may have lost it: "
+            "call stream.list_subscriptions(), which asks for it again if so",
         )
 
     def _say(self, kind: str, text: str) -> None:

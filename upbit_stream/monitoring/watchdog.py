@@ -94,7 +94,11 @@ class Watchdog:
                 self._look(wards, time.monotonic())
             except Exception:
                 # A bug of ours. It must be seen, and must not be the end of the watch.
-                _log.exception("the watchdog could not look after everything")
+                _log.exception(
+                    "a bug of this package: the watchdog could not look after everything, and "
+                    "goes on "
+                    "(please report it)"
+                )
             with suppress(Empty):
                 self._bell.get(timeout=_LOOK_EVERY)
 

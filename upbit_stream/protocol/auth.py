@@ -69,7 +69,9 @@ class Credentials:
         return f"<Credentials, {'complete' if self._access_key and self._secret_key else 'none'}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("keys are not to be pickled or copied")
+        raise TypeError(
+            "keys are not to be pickled or copied; give them to each process by its environment"
+        )
 
 
 def find_credentials(
@@ -93,5 +95,5 @@ def _key(name: str, given: object, default: str | None) -> str | None:
         return None
     if not isinstance(chosen, str):
         # Its type, not its value: whatever it is, it was meant as a secret.
-        raise TypeError(f"{name}: a string is needed, not {type(chosen).__name__}")
+        raise TypeError(f"{name}: give a string, not {type(chosen).__name__}")
     return chosen.strip() or None  # copied keys like to come with a line break

@@ -15,7 +15,7 @@ QUOTES = ("KRW", "BTC", "USDT", "SGD", "IDR", "THB")
 
 _SHAPE = re.compile(r"[A-Z]{3,4}-[A-Z0-9]{1,20}")
 _LOOSE = re.compile(r"([A-Z0-9]{1,20})[-_/:\s]([A-Z0-9]{1,20})")
-_RULE = 'a code is upper case with the quote currency first, such as "KRW-BTC"'
+_RULE = 'write it in upper case with the quote currency first, such as "KRW-BTC"'
 
 
 def check_codes(codes: object) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def check_codes(codes: object) -> tuple[str, ...]:
         given = tuple(codes)
     else:
         raise InvalidCodeError(
-            f"codes={codes!r}: one code or a list of codes is needed; {_RULE}", code=codes
+            f"codes={codes!r}: give one code or a list of codes; {_RULE}", code=codes
         )
     if not given:
         raise InvalidCodeError(

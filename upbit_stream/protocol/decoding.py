@@ -175,7 +175,7 @@ class Decoder:
             excerpt = bytes(payload[:_EXCERPT])
             told = DecodingError(
                 f"a frame of {len(payload)} bytes could not be decoded ({error}); "
-                f"it begins with {excerpt[:60]!r}",
+                f"it begins with {excerpt[:60]!r}; it is counted and left out, the stream goes on",
                 excerpt=excerpt,
             )
             return [Undecodable(told)]

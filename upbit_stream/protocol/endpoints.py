@@ -49,7 +49,8 @@ class Region(msgspec.Struct, frozen=True):
         """:class:`SubscriptionError` if this region has no stream of that type."""
         if type_ in _KOREAN and self.name != "kr":
             raise SubscriptionError(
-                f'{type_} exists in Korea only (region="kr"), not in {self.name!r}'
+                f"{type_} exists in Korea only, not in {self.name!r}; use "
+                'UpbitStream(region="kr") for it'
             )
 
 

@@ -90,7 +90,9 @@ def _events(names: Names, number: int, reader: LineReader) -> Iterator[Event]:
             for chunk in chunks_of(path):
                 yield from map(reader.read, chunk.lines)
     except RecordingError as error:
-        raise RecordingError(f"{path} cannot be read on: {error}") from error
+        raise RecordingError(
+            f"{path} cannot be read on: {error}; what came before it is whole"
+        ) from error
 
 
 def chunks_of(path: Path, offset: int = 0) -> Iterator[Chunk]:

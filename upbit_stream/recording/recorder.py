@@ -99,7 +99,7 @@ class Recorder:
             ("buffer_size", buffer_size),
         ):
             if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name}={value!r}: a number above 0 is needed")
+                raise ValueError(f"{name}={value!r}: give a number above 0")
         chosen = choose_format(path, format)
         if chosen == "parquet" and rotate_bytes is None and rotate_seconds is None:
             rotate_seconds = _PARQUET_SECONDS
@@ -118,7 +118,9 @@ class Recorder:
                 raise
         except OSError as error:
             raise RecordingError(
-                f"cannot record to {self._names.path}: {error.strerror or error}"
+                f"cannot record to {self._names.path}: {error.strerror or error}; check the "
+                "folder and its "
+                "permissions, or choose another file"
             ) from error
         # Guards everything below; never held while anything is encoded or written.
         self._lock = threading.Lock()
@@ -152,7 +154,10 @@ class Recorder:
     def __call__(self, event: Event) -> None:
         """Record an event. Raises :class:`RecordingError` when it will not be."""
         if not isinstance(event, Event):
-            raise TypeError(f"an event is recorded, not {type(event).__name__}")
+            raise TypeError(
+                f"give an event, not {type(event).__name__}: a recorder is a callback of a "
+                "subscription"
+            )
         numbers = numbers_of(event)
         with self._lock:
             self._wait_for_room()
@@ -205,7 +210,11 @@ class Recorder:
             while self._done < mine and self._worker.alive:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise TimeoutError(f"{self._names.path} was not written within {timeout} s")
+                    raise TimeoutError(
+                        f"{self._names.path} was not written within {timeout} s; give it more "
+                        "time (timeout=…), or "
+                        "a faster disk"
+                    )
                 self._round.wait(min(left, LOOK_AROUND))
             if self._failure is not None:
                 raise RecordingError(self._why(self._failure)) from self._failure
@@ -240,7 +249,10 @@ class Recorder:
         if failure is not None or left:
             why = "the thread has died" if failure is None else failure.strerror or failure
             raise RecordingError(
-                f"{self._names.path} is not complete: {why}; {lost} events are lost", lost=lost
+                f"{self._names.path} is not complete: {why}; {lost} events are lost. What was "
+                "written "
+                "can be read; make room, and record on to the same file",
+                lost=lost,
             ) from failure
 
     def __enter__(self) -> Recorder:
@@ -265,10 +277,10 @@ class Recorder:
     def _wait_for_room(self) -> None:
         while len(self._pending) >= self._limit and self._failure is None and not self._closing:
             if not self._worker.alive:
-                self._refuse("its thread has died")
+                self._refuse("its thread has died; make a new Recorder")
             self._room.wait(LOOK_AROUND)
         if self._closing:
-            self._refuse("it is closed")
+            self._refuse("it is closed; make a new Recorder, it goes on with the file")
         if self._failure is not None and len(self._pending) >= self._limit:
             self._refuse(self._why(self._failure), self._failure)
 
@@ -282,7 +294,8 @@ class Recorder:
         if self._numbers is not None:
             self._refuse(
                 f"its numbers are of kind {self._numbers!r}, and the event's {numbers!r} "
-                "(the setting numbers of a StreamConfig); they need a recording of their own"
+                "(the setting numbers of a StreamConfig); give them a recording of their own; "
+                "choose another file"
             )
         self._numbers = numbers
 
@@ -296,7 +309,10 @@ class Recorder:
         self._stats = msgspec.structs.replace(self._stats, lost=self._stats.lost + count)
 
     def _why(self, error: OSError) -> str:
-        return f"{self._names.path} cannot be written: {error.strerror or error}"
+        return (
+            f"{self._names.path} cannot be written: {error.strerror or error}; make room, or check "
+            "the disk"
+        )
 
     # The thread.
 
@@ -414,7 +430,11 @@ def _close_all() -> None:
     for recorder in list(_recorders):
         try:
             if not recorder.close(_UNATTENDED_CLOSE):
-                _log.error("%s was not closed in time", recorder._names.path)
+                _log.error(
+                    "%s was not closed in time; close() a recorder, or use 'with', before the "
+                    "program ends",
+                    recorder._names.path,
+                )
         except RecordingError as error:
             _log.error("%s", error)
 

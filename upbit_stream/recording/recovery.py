@@ -45,7 +45,11 @@ def recover(names: Names, format_: RecordingFormat) -> Manifest:
             drops_told=told.drops_told,
         )
     if numbers and before.format != format_:
-        raise RecordingError(f"{names.path} is a recording of format {before.format!r}")
+        raise RecordingError(
+            f"{names.path} is a recording of format {before.format!r}; go on in that, or choose "
+            "another "
+            "file"
+        )
     for number in numbers:
         path = names.current(number)
         entry = _entry(before, names, number)
@@ -94,7 +98,9 @@ def _catch_up(manifest: Manifest, entry: PartEntry, path: Path, format_: Recordi
         entry.bytes = size
         return
     if kind != ("zstd" if format_ == "parquet" else format_):
-        raise RecordingError(f"{path} is no recording of format {format_!r}: it has {kind}")
+        raise RecordingError(
+            f"{path} is no recording of format {format_!r}, it has {kind}; choose another file"
+        )
     for chunk in chunks_of(path, entry.bytes):
         manifest.count(entry, [_known(line, path) for line in chunk.lines])
         entry.bytes = chunk.end
@@ -103,14 +109,22 @@ def _catch_up(manifest: Manifest, entry: PartEntry, path: Path, format_: Recordi
         with path.open("rb") as file:
             begin = file.read(len(_BEGIN))
         if not _BEGIN.startswith(begin):
-            raise RecordingError(f"{path} is no recording: it begins with {begin!r}")
+            raise RecordingError(
+                f"{path} is no recording, it begins with {begin!r}; choose another file"
+            )
 
 
 def _known(line: bytes, path: Path) -> Head:
     try:
         head = _head(line)
     except msgspec.MsgspecError as error:
-        raise RecordingError(f"{path} has a line that is no event: {line[:60]!r}") from error
+        raise RecordingError(
+            f"{path} has a line that is no event: {line[:60]!r}; choose another file"
+        ) from error
     if class_of(head.type) is None:
-        raise RecordingError(f"{path} has events of an unknown type: {head.type!r}")
+        raise RecordingError(
+            f"{path} has events of an unknown type: {head.type!r}; use the version that "
+            "recorded them, "
+            "or choose another file"
+        )
     return head

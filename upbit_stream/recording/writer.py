@@ -100,7 +100,7 @@ class Writer:
         except Exception:
             self.manifest.lost += 1
             self._news = True
-            _log.exception("an event cannot be recorded: %r", event)
+            _log.exception("an event cannot be recorded, and is counted as lost: %r", event)
             return True
         return False
 
@@ -240,7 +240,12 @@ class Writer:
         except Exception as error:
             with suppress(OSError):
                 names.unfinished(number).unlink(missing_ok=True)
-            _log.error("%s stays as it is, no Parquet file could be made of it: %s", journal, error)
+            _log.error(
+                "%s stays as it is, no Parquet file could be made of it: %s; read_recording() "
+                "reads it. Make room, and record on to the same file",
+                journal,
+                error,
+            )
 
     def _complete(self, number: int, growing: ParquetFile | None, events: int) -> None:
         unfinished = self._names.unfinished(number)

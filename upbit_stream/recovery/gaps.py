@@ -73,7 +73,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
         if self.recovered:
             events = "1 event" if self.count == 1 else f"{self.count} events"
             return f"{what}: {events} of {seconds:.1f} s missed, and fetched"
-        return f"{what}: {seconds:.1f} s are missing: {self.why}"
+        missing = f"{what}: {seconds:.1f} s are missing: {self.why}"
+        return f"{missing}; call subscription.replay(gap) later" * (self.type == "trade") or missing
 
 
 class GapTally:

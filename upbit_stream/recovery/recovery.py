@@ -55,7 +55,9 @@ _WHY_NOT = {
     "myOrder": "events of orders cannot be fetched afterwards; ask REST for your orders",
     "myAsset": "events of balances cannot be fetched afterwards; ask REST for your balances",
 }
-_WHY_NOT_OTHERS = "events of this type cannot be fetched afterwards"
+_WHY_NOT_OTHERS = "events of this type cannot be fetched afterwards; wait for the next ones"
+
+_OFF = "backfill is off; set StreamConfig(backfill=True) to have it fetched"
 
 
 class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,7 +296,7 @@ class Recovery:
         self._tell_gaps()
 
     def _tell_unrepairable(self, type_: str, code: str, last: int) -> None:
-        why = "backfill is off" if is_repairable(type_) else _WHY_NOT.get(type_, _WHY_NOT_OTHERS)
+        why = _OFF if is_repairable(type_) else _WHY_NOT.get(type_, _WHY_NOT_OTHERS)
         now = time.time_ns() // 1_000_000
         self._tally.add(type_, code, last or now, now, count=0, why=why)
 

@@ -104,7 +104,7 @@ class AnnouncementDemand(_AccountDemand, frozen=True):
         given = (categories,) if isinstance(categories, str) else categories
         if not isinstance(given, Iterable):
             raise SubscriptionError(
-                f"categories={categories!r}: some of {', '.join(CATEGORIES)}, or none for all"
+                f"categories={categories!r}: give some of {', '.join(CATEGORIES)}, or none for all"
             )
         checked = tuple(dict.fromkeys(given))
         for name in checked:

@@ -133,6 +133,6 @@ def check_combinations(demands: Iterable[Demand]) -> None:
 def _check_won(codes: tuple[str, ...]) -> tuple[str, ...]:
     if others := not_in_won(codes):
         raise SubscriptionError(
-            f"{', '.join(others)}: the exchange has indicators of KRW markets only"
+            f"{', '.join(others)}: the exchange has indicators of KRW markets only; leave these out"
         )
     return codes

@@ -150,7 +150,7 @@ def _check_depth(depth: object) -> int:
         larger = [known for known in DEPTHS if type(depth) is int and known > depth]
         advice = f"; take {larger[0]} and use the first ones" if larger else ""
         raise SubscriptionError(
-            f"depth={depth!r}: an order book has {', '.join(map(str, DEPTHS))} rows{advice}"
+            f"depth={depth!r}: choose one of {', '.join(map(str, DEPTHS))} rows{advice}"
         )
     return depth
 
@@ -158,7 +158,8 @@ def _check_depth(depth: object) -> int:
 def _check_level(level: object, codes: Sequence[str]) -> float:
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 <= level < 1e12:
         raise SubscriptionError(
-            f"level={level!r}: the price step to group by, in the quote currency; 0 groups nothing"
+            f"level={level!r}: give the price step to group by, in the quote currency; 0 groups "
+            "nothing"
         )
     if level and (others := not_in_won(codes)):
         raise SubscriptionError(
