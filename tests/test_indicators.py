@@ -507,9 +507,9 @@ def test_indicators(given: object, checked: tuple[IndicatorSpec, ...]) -> None:
         (Rsi, "write Rsi()"),
         ([Volume(), Macd], "write Macd()"),
         (int, "choose Volume()"),
-        (Rsi().oversold(), "is a signal and belongs to indicator_signal(); the indicator of it is "
+        (Rsi().oversold(), "is a signal: give it to indicator_signal(), or give its indicator, "
                            "Rsi(period=14)"),
-        ([Rsi(), Rsi().oversold()], "belongs to indicator_signal()"),
+        ([Rsi(), Rsi().oversold()], "give it to indicator_signal()"),
         (None, "choose Volume()"),
         (14, "choose Volume()"),
         (b"rsi", "choose Volume()"),

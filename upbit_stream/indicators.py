@@ -364,9 +364,7 @@ def check_timeframe(value: object) -> str:
     """``value`` if it is a timeframe that indicators exist in."""
     if isinstance(value, str) and value in TIMEFRAMES:
         return value
-    raise SubscriptionError(
-        f"timeframe={value!r}: indicators exist for {_any_of(map(repr, TIMEFRAMES))}"
-    )
+    raise SubscriptionError(f"timeframe={value!r}: choose {_any_of(map(repr, TIMEFRAMES))}")
 
 
 def check_indicators(value: object) -> tuple[IndicatorSpec, ...]:
@@ -393,7 +391,7 @@ def _as_indicator(value: object) -> IndicatorSpec:
         return value
     if isinstance(value, SignalSpec):
         raise SubscriptionError(
-            f"{value!r} is a signal and belongs to indicator_signal(); the indicator of it is "
+            f"{value!r} is a signal: give it to indicator_signal(), or give its indicator, "
             f"{value.indicator!r}"
         )
     meant = _class_meant(value)
@@ -413,7 +411,7 @@ def _as_signal(value: object) -> SignalSpec:
         ways = (f"{meant.__name__}(){call}" for call in _calls(meant.name))
         raise SubscriptionError(f"{value!r} is no signal: write {_any_of(ways)}")
     raise SubscriptionError(
-        f"{value!r} is no signal: a trigger of an indicator is one, such as Rsi().oversold()"
+        f"{value!r} is no signal: write a trigger of an indicator, such as Rsi().oversold()"
     )
 
 

@@ -32,7 +32,9 @@ def tell_silence(
     named = [_describe(code, suggestions[code], known) for code in codes[:_NAMED]]
     more = f" and {len(codes) - _NAMED} more" if len(codes) > _NAMED else ""
     warning = SilentCodesWarning(
-        f"nothing has come of {type_} {', '.join(named)}{more}",
+        f"nothing has come of {type_} {', '.join(named)}{more}; the exchange is silent about "
+        "codes that "
+        "it does not know: check them, the subscription goes on",
         type=type_,
         codes=tuple(codes),
         suggestions=suggestions,

@@ -117,7 +117,7 @@ class Worker:
         except BaseException:
             # The targets handle what they expect; this is a bug, and it must be seen.
             _log.critical(
-                "a bug of this package ended the thread %s (please report it)",
+                "a bug of this package ended the thread %s; please report it with this traceback",
                 self.name,
                 exc_info=True,
             )

@@ -313,8 +313,8 @@ class Router:
             messages.append(
                 Undecodable(
                     DecodingError(
-                        f"a message without a type or a code goes to nobody: {event!r}; the "
-                        "stream goes on"
+                        f"a message of type {event.type!r} without a code goes to nobody; it is "
+                        "counted and left out, the stream goes on"
                     )
                 )
             )

@@ -49,7 +49,11 @@ def choose_format(path: str | PathLike[str], wanted: RecordingFormat | None) -> 
             "say which format it shall have"
         )
     if told is not None and wanted is not None and told != wanted:
-        raise ValueError(f"{name!r} is the name of a {told} file, not of format={wanted!r}")
+        raise ValueError(
+            f"{name!r} is the name of a {told} file, not of format={wanted!r}: leave format "
+            "out, or "
+            "choose another name"
+        )
     return wanted or told or "zstd"
 
 

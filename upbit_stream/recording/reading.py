@@ -91,7 +91,8 @@ def _events(names: Names, number: int, reader: LineReader) -> Iterator[Event]:
                 yield from map(reader.read, chunk.lines)
     except RecordingError as error:
         raise RecordingError(
-            f"{path} cannot be read on: {error}; what came before it is whole"
+            f"{path} cannot be read on: {error}; what came before it is whole. Check that it is a "
+            "recording of this package"
         ) from error
 
 

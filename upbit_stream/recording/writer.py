@@ -100,7 +100,10 @@ class Writer:
         except Exception:
             self.manifest.lost += 1
             self._news = True
-            _log.exception("an event cannot be recorded, and is counted as lost: %r", event)
+            _log.exception(
+                "an event cannot be recorded, and is counted as lost; the recording goes on: %r",
+                event,
+            )
             return True
         return False
 
@@ -220,7 +223,11 @@ class Writer:
         try:
             self._growing.add(b"".join(lines), types)
         except Exception as error:  # pyarrow's are of many kinds
-            _log.warning("the Parquet file of %s is made later: %s", self._entry.name, error)
+            _log.warning(
+                "the Parquet file of %s is made later, at its end, and recording goes on: %s",
+                self._entry.name,
+                error,
+            )
             self._growing.abandon()
             self._growing = None
 

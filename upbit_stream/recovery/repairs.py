@@ -132,7 +132,11 @@ class Repairs:
                     repair.stretch, repair.deadline, wanted=repair.is_wanted
                 )
             except Exception as error:  # a bug: live events must not wait for ever because of it
-                _log.exception("a repair of %s failed", repair.stretch.code)
+                _log.exception(
+                    "a bug of this package: a repair of %s failed; the stream goes on (please "
+                    "report it)",
+                    repair.stretch.code,
+                )
                 repair.found = Found(why=f"{type(error).__name__}: {error}")
             if not repair.dropped:
                 self._done.put(repair)

@@ -1,0 +1,496 @@
+"""Every exception and warning says what happened, why, and what to do next.
+
+``pytest tests/test_errors_teach.py -s`` prints them all, as a person meets them, for reading. Most
+are provoked for real; a look through the source finds those that nobody has thought of.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+import re
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from tests.conftest import ACCESS_KEY, GatedCallback, eventually
+from upbit_stream import (
+    CallbackError,
+    Drop,
+    Gap,
+    HealthThresholds,
+    HealthWarning,
+    InvalidCodeError,
+    MovingAverage,
+    OverflowPolicy,
+    ReconnectPolicy,
+    Recorder,
+    RecordingError,
+    Rsi,
+    SignalSpec,
+    SilentCodesWarning,
+    StreamConfig,
+    Trade,
+    UpbitStream,
+    UpbitStreamError,
+    WebSocketDiagnostics,
+    read_recording,
+)
+from upbit_stream.connection import router
+from upbit_stream.delivery.channel import Channel
+from upbit_stream.delivery.notices import NoticeBoard
+from upbit_stream.indicators import check_indicators, check_signals
+from upbit_stream.monitoring.lookout import Lookout
+from upbit_stream.monitoring.resources import Growth
+from upbit_stream.monitoring.watchdog import _warning
+from upbit_stream.protocol.demands import MarketDemand
+from upbit_stream.recovery.gaps import GapTally
+from upbit_stream.simulator import Simulator
+
+PACKAGE = Path(__file__).parent.parent / "upbit_stream"
+
+# A next step begins a clause, in the imperative; or the stream takes it by itself, and says so.
+_DO = (
+    *("ask", "call", "check", "choose", "close", "end", "give", "leave", "look", "make", "mend"),
+    *("name", "pip", "record", "run", "set", "take", "try", "use", "wait", "write"),
+)
+_GOES_ON = (
+    "can be ",
+    "tried again",
+    "please report it",
+    "connecting again",
+    "trying again",
+    "asked for again",
+    "goes on",
+    "go on",
+    "gives it",
+)
+_STEP = re.compile(
+    rf"(?:^|[:;.,(] (?:or |and |for those: )?|\bor |\band |\) )({'|'.join(_DO)})\b"
+    rf"|[Dd]id you mean|{'|'.join(_GOES_ON)}",
+    re.IGNORECASE,
+)
+
+
+def teach(text: str) -> str:
+    """``text``, which must have a next step, is printed for reading."""
+    print(f"  {text}")
+    assert _STEP.search(text), f"no next step in: {text}"
+    assert len(text) < 600, text
+    assert ACCESS_KEY not in text
+    return text
+
+
+def told_by(action: Callable[[], object]) -> str:
+    """What ``action`` raises, for people."""
+    with pytest.raises((UpbitStreamError, ValueError, TypeError, ImportError, TimeoutError)) as one:
+        action()
+    return teach(f"{type(one.value).__name__}: {one.value}")
+
+
+# What is wrong at the call.
+
+Act = Callable[[UpbitStream], object]
+
+_AT_THE_CALL: dict[str, Act] = {
+    "lower case": lambda s: s.trade("krw-btc"),
+    "wrong way round": lambda s: s.trade("BTC-KRW"),
+    "two in one": lambda s: s.trade("KRW-BTC,KRW-ETH"),
+    "no code at all": lambda s: s.trade("bitcoin"),
+    "a number": lambda s: s.trade(1),  # type: ignore[arg-type]
+    "none": lambda s: s.trade([]),
+    "depth": lambda s: s.orderbook("KRW-BTC", depth=10),
+    "level": lambda s: s.orderbook("KRW-BTC", level=-1),
+    "level of a BTC market": lambda s: s.orderbook("BTC-ETH", level=10),
+    "unit": lambda s: s.candle("KRW-BTC", unit="2m"),
+    "nothing of it": lambda s: s.trade("KRW-BTC", snapshot=False, realtime=False),
+    "snapshot of orders": lambda s: s.snapshot("myOrder", "KRW-BTC"),
+    "callback": lambda s: s.trade("KRW-BTC", 5),  # type: ignore[arg-type]
+    "overflow": lambda s: s.trade("KRW-BTC", overflow="oldest"),  # type: ignore[arg-type]
+    "queue size": lambda s: s.trade("KRW-BTC", queue_size=0),
+    "handler": lambda s: s.on_gap(None),  # type: ignore[arg-type]
+    "no keys": lambda s: s.my_order(),
+    "codes of assets": lambda s: s.my_asset("KRW-BTC"),  # type: ignore[arg-type]
+    "category": lambda s: s.announcement(categories="news"),
+    "categories": lambda s: s.announcement(categories=5),  # type: ignore[arg-type]
+    "run": lambda s: s.run(-1),
+    "replay": lambda s: s.trade("KRW-BTC").replay("gap"),  # type: ignore[arg-type]
+    "replay of tickers": lambda s: s.trade("KRW-BTC").replay(
+        Drop("ticker", OverflowPolicy.DROP_OLDEST, 1, {}, {}, None, None)
+    ),
+    "remove all": lambda s: s.trade("KRW-BTC").remove("KRW-BTC"),
+    "iterate beside callbacks": lambda s: s.trade("KRW-BTC", print).get(),
+    "callbacks beside iteration": lambda s: _after(s.trade("KRW-BTC"), iter, lambda t: t(print)),
+    "closed subscription": lambda s: _after(
+        s.trade("KRW-BTC"), lambda t: t.close(), lambda t: t.get()
+    ),
+    "add to a closed one": lambda s: _after(
+        s.trade("KRW-BTC"), lambda t: t.close(), lambda t: t.add("KRW-ETH")
+    ),
+    "closed stream": lambda s: _after(s, lambda t: t.close(), lambda t: t.trade("KRW-BTC")),
+    "run of a closed stream": lambda s: _after(s, lambda t: t.close(), lambda t: t.start()),
+    "region": lambda s: UpbitStream(region="us"),
+    "Korea only": lambda s: UpbitStream(
+        region="sg", access_key=ACCESS_KEY, secret_key="x" * 64
+    ).announcement(),
+    "config": lambda s: UpbitStream(config={}),  # type: ignore[arg-type]
+    "key": lambda s: UpbitStream(access_key=b"key"),  # type: ignore[arg-type]
+    "diagnosed": lambda s: WebSocketDiagnostics(5),  # type: ignore[arg-type]
+    "diagnosis of nothing": lambda s: WebSocketDiagnostics().run_connection_test(0),
+    "diagnosis with two configs": lambda s: WebSocketDiagnostics(s, config=StreamConfig()),
+    "period": lambda s: Rsi(33),
+    "type of average": lambda s: MovingAverage("WMA", 20),  # type: ignore[arg-type]
+    "threshold": lambda s: Rsi(14).overbought(75),
+    "no signals of it": lambda s: Rsi(2).oversold(),
+    "no trigger": lambda s: SignalSpec(Rsi(), "golden_cross"),
+    "parameters of a trigger": lambda s: SignalSpec(Rsi(), "oversold"),
+    "class, not indicator": lambda s: check_indicators([Rsi]),
+    "no indicators": lambda s: check_indicators([]),
+    "signal as indicator": lambda s: check_indicators(Rsi().oversold()),
+    "indicator as signal": lambda s: check_signals(Rsi()),
+    "something as signal": lambda s: check_signals(5),
+}
+
+_SETTINGS: list[dict[str, Any]] = [
+    {"url": "http://127.0.0.1"},
+    {"url": 5},
+    {"wire_format": "XML"},
+    {"numbers": "fraction"},
+    {"ping_interval": 90},
+    {"ping_timeout": 0},
+    {"connect_timeout": float("inf")},
+    {"stale_after": "long"},
+    {"linger": -1},
+    {"backfill": 1},
+    {"redundancy": 3},
+    {"redundancy": 2, "shard_above": 100},
+    {"health": 5},
+    {"reconnect": 5},
+    {"queue_size": 1.5},
+    {"queue_size": 0},
+    {"overflow": "wait"},
+    {"ssl_context": True},
+]
+
+
+def _after(what: Any, first: Callable[[Any], object], second: Callable[[Any], object]) -> object:
+    first(what)
+    return second(what)
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[UpbitStream]:
+    """A stream without keys, which has not started."""
+    for name in ("UPBIT_ACCESS_KEY", "UPBIT_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    one = UpbitStream(config=StreamConfig(url="ws://127.0.0.1:9/websocket/v1"))
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize("name", _AT_THE_CALL)
+def test_at_the_call(name: str, stream: UpbitStream) -> None:
+    told_by(lambda: _AT_THE_CALL[name](stream))
+
+
+@pytest.mark.parametrize("settings", _SETTINGS, ids=str)
+def test_settings(settings: dict[str, Any]) -> None:
+    assert next(iter(settings)) in told_by(lambda: StreamConfig(**settings))
+
+
+def test_settings_of_settings() -> None:
+    told_by(lambda: HealthThresholds(message_success_rate=95))
+    told_by(lambda: ReconnectPolicy(jitter=2))
+    told_by(lambda: ReconnectPolicy(max_attempts=0))
+
+
+def test_extras_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    told_by(lambda: Recorder(tmp_path / "a.jsonl.zst"))
+    told_by(lambda: Recorder(tmp_path / "a.parquet"))
+    script = "import sys; sys.modules['websockets'] = None; import upbit_stream.simulator"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "upbit-stream[simulator]" in teach(done.stderr.splitlines()[-1])
+
+
+# What comes of connecting.
+
+
+def _refuse(sim: Simulator) -> None:
+    sim.refuse()
+
+
+_DOORS: dict[str, Callable[[Simulator], None]] = {
+    "refused": _refuse,
+    "401": lambda sim: sim.fail_handshakes(401, 9),
+    "404": lambda sim: sim.fail_handshakes(404, 9),
+    "429": lambda sim: sim.fail_handshakes(429, 9),
+    "503": lambda sim: sim.fail_handshakes(503, 9),
+    "silent": lambda sim: sim.stall_handshakes(),
+}
+
+
+@pytest.mark.parametrize("name", _DOORS)
+def test_a_connection_that_does_not_come_about(name: str, sim: Simulator) -> None:
+    _DOORS[name](sim)
+    config = StreamConfig(
+        url=sim.url, connect_timeout=0.3, reconnect=ReconnectPolicy(max_attempts=1)
+    )
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        told_by(lambda: trades.get(timeout=20))
+        if name == "429":  # for everyone in this process, so it is not left behind
+            sim.forget()
+
+
+def test_a_certificate() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with (
+        Simulator(rate=0, ssl_context=context) as sim,
+        UpbitStream(config=StreamConfig(url=sim.url)) as stream,
+    ):
+        trades = stream.trade("KRW-BTC")
+        assert "certificate" in told_by(lambda: trades.get(timeout=20))
+
+
+def test_keys_that_are_wrong(sim: Simulator) -> None:
+    config = StreamConfig(url=sim.url)
+    with UpbitStream(access_key="nobody", secret_key="x" * 64, config=config) as stream:
+        orders = stream.my_order()
+        assert "keys" in told_by(lambda: orders.get(timeout=20))
+
+
+def test_nothing_comes(sim: Simulator, config: StreamConfig) -> None:
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC", snapshot=False)
+        stream.wait_connected(20)
+        assert "quiet" in told_by(lambda: trades.get(timeout=0.01))
+    sim.stall_handshakes()
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        assert "connecting" in told_by(lambda: trades.get(timeout=0.01))
+        told_by(lambda: stream.snapshot("ticker", "KRW-BTC", timeout=0.01))
+        told_by(lambda: stream.list_subscriptions(timeout=0.01))
+
+
+# What on_error is told, and the log.
+
+
+class Heard:
+    """What a stream tells."""
+
+    def __init__(self, stream: UpbitStream) -> None:
+        self.errors: list[UpbitStreamError] = []
+        stream.on_error(self.errors.append)
+
+    def wait(self, kind: type[UpbitStreamError]) -> str:
+        """The first of a kind, which must come."""
+
+        def found() -> list[UpbitStreamError]:
+            return [error for error in self.errors if isinstance(error, kind)]
+
+        eventually(found)
+        return teach(f"{kind.__name__}: {found()[0]}")
+
+
+def test_what_on_error_is_told(
+    sim: Simulator,
+    config: StreamConfig,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(router, "_SILENCE", 0.5)
+    with caplog.at_level(logging.WARNING, "upbit_stream"), UpbitStream(config=config) as stream:
+        heard = Heard(stream)
+
+        @stream.trade("KRW-BTC")
+        def on_trade(trade: Trade) -> None:
+            raise KeyError(trade.code)
+
+        heard.wait(CallbackError)
+        stream.ticker("KRW-BTCC")
+        heard.wait(SilentCodesWarning)
+        before = len(heard.errors)
+        sim.send_garbage("not_json")
+        sim.send_raw(b'{"ty":"weather","cd":"KRW-BTC"}')
+        sim.send_raw(b'{"ty":"trade"}')
+        eventually(lambda: len(heard.errors) >= before + 3)
+        for error in heard.errors[before:]:
+            teach(f"{type(error).__name__}: {error}")
+        sim.refuse_requests(["KRW-XRP"])
+        culprit = stream.orderbook("KRW-XRP")
+        eventually(lambda: culprit.closed)
+        told_by(lambda: culprit.get(timeout=1))
+        connections = len(sim.handshakes)
+        sim.reset()
+        eventually(lambda: len(sim.handshakes) > connections)
+    for record in caplog.records:
+        teach(f"{record.levelname}: {record.getMessage()}")
+
+
+def test_a_list_that_differs(sim: Simulator, config: StreamConfig) -> None:
+    with UpbitStream(config=config) as stream:
+        heard = Heard(stream)
+        stream.trade("KRW-BTC").get(timeout=20)
+        sim.forget_subscription("trade", "KRW-BTC")
+        stream.list_subscriptions()
+        heard.wait(UpbitStreamError)
+
+
+def test_what_the_watchdog_tells() -> None:
+    told: list[HealthWarning] = []
+    lookout = Lookout(30.0, told.append)
+    channel: Channel[Trade] = Channel(
+        MarketDemand("trade", ("KRW-BTC", "KRW-ETH")),
+        queue_size=10,
+        overflow=OverflowPolicy.DROP_OLDEST,
+        notices=NoticeBoard(),
+    )
+    stuck = GatedCallback()
+    channel.add_callback(stuck)
+    channel.start()
+    trade = Trade(type="trade", code="KRW-BTC", timestamp=1)
+    channel.put([trade], lambda: None)
+    eventually(lambda: channel.queue_length == 0)
+    channel.put([trade] * 9, lambda: None)
+    now = time.monotonic()
+    lookout.look([channel], now)
+    lookout.look([channel], now + 60)
+    lookout._say_silent(channel, ["KRW-ETH"])
+    told.append(_warning(Growth("rss", 10 << 20, 900 << 20, 1e5)))
+    stuck.release.set()
+    channel.end()
+    assert [warning.kind for warning in told] == ["queue", "callback", "silence", "rss"]
+    for warning in told:
+        teach(f"HealthWarning: {str(warning).partition(chr(10))[0]}")
+
+
+def test_gaps() -> None:
+    tally = GapTally()
+    tally.add("trade", "KRW-BTC", 0, 3000, count=0, why="/trades/ticks was answered with HTTP 500")
+    tally.add("trade", "KRW-ETH", 0, 3000, count=17)
+    lost, found = tally.collect()
+    assert isinstance(lost, Gap)
+    teach(f"Gap: {lost}")
+    print(f"  Gap: {found}")
+
+
+# Recording.
+
+
+def test_recordings(tmp_path: Path) -> None:
+    told_by(lambda: Recorder(tmp_path / "events.csv"))
+    told_by(lambda: Recorder(tmp_path / "events.jsonl", format="parquet"))
+    told_by(lambda: Recorder(tmp_path / "events.jsonl", format="csv"))  # type: ignore[arg-type]
+    told_by(lambda: Recorder(tmp_path / "events.jsonl", flush_interval=0))
+    told_by(lambda: Recorder(tmp_path / "no" / "events.jsonl"))
+    other = tmp_path / "other.jsonl"
+    other.write_text("no,event\n", "utf-8")
+    told_by(lambda: Recorder(other))
+    assert "cannot be read on" in told_by(lambda: list(read_recording(other)))
+    path = tmp_path / "events.jsonl"
+    with Recorder(path) as recorder:
+        told_by(lambda: recorder("event"))  # type: ignore[arg-type]
+        told_by(lambda: Recorder(path))
+        recorder(Trade(type="trade", code="KRW-BTC", timestamp=1))
+    with pytest.raises(RecordingError) as closed:
+        recorder(Trade(type="trade", code="KRW-BTC", timestamp=2))
+    teach(f"RecordingError: {closed.value}")
+    with pytest.raises(FileNotFoundError):
+        read_recording(tmp_path / "nothing.jsonl")
+
+
+# What nobody has thought of: every text in the source.
+
+#: Exceptions that never reach a person as they are: those behind them speak of them.
+_INSIDE = {
+    "ConnectTimeout", "ConnectionAbortedError", "ConnectionClosed", "Interrupted", "KeyError",
+    "MarketListUnavailable", "NoData", "NotImplementedError", "PongOverdue", "Replaced",
+    "RestFailed", "ServerError", "ServerRefused", "Violation", "_Abandoned", "_GivenUp",
+    "_NoAnswer", "WebSocketBadStatusException", "WebSocketTimeoutException", "AttributeError",
+    "StopIteration", "FileNotFoundError",
+}  # fmt: skip
+#: Texts that are a part of one, or made of parts that the tests above look at.
+_PARTS = {
+    # Of a repair, or of a frame: what is told names them.
+    "a JSON object was expected, not …",
+    "a message without a type",
+    "… is not what that field holds",
+    "a line is no event; it begins with …",
+    "… has … of … events",
+    # The parts have the step.
+    "… … can be ……",
+    "an event is not recorded in …: …",
+    "… needs the keys of an account, and there is no …: give UpbitStream(access_key=…, ",
+    "… (state: …); …",
+    "… has ended: …",
+    "…: the keys were not accepted; …",
+    "…: …; this connection has ended for good",
+    "… is not a market code: ….…",
+    "…=… is not what that field holds",
+    "no … event within … s (state: …); …",
+    "the handshake has used up its time",
+    "not a close code that can be sent: …",
+    "…; …",
+    "…",
+}
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    """Where it is, and each text that is raised, told or logged as a warning or worse."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(PACKAGE)
+        if place.parts[0] in ("simulator", "cli"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and node.args and _tells(node):
+                text = _template(node.args[0])
+                if text is not None:
+                    yield f"{place}:{node.lineno}", text
+
+
+def _tells(node: ast.Call) -> bool:
+    name = str(getattr(node.func, "attr", None) or getattr(node.func, "id", ""))
+    if name in ("warning", "error", "exception", "critical"):
+        return getattr(getattr(node.func, "value", None), "id", "") == "_log"
+    return bool(re.search(r"(Error|Warning)$", name)) and name not in _INSIDE
+
+
+def _template(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.sub(r"%(\.\d+)?[srgfd]", "…", node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values
+        )
+    return None
+
+
+def test_every_text_of_the_source() -> None:
+    lessons = list(_texts())
+    assert len(lessons) > 100
+    silent = []
+    for place, text in lessons:
+        print(f"  {place}: {text}")
+        if text not in _PARTS and not re.fullmatch(r"[…: ()]*", text) and not _STEP.search(text):
+            silent.append(f"{place}: {text}")
+    assert silent == []
+
+
+def test_no_step_would_be_found() -> None:
+    assert not _STEP.search("the market is closed")
+    assert not _STEP.search("it went wrong: no use")
+    assert isinstance(InvalidCodeError("x", code="x"), ValueError)
+    assert threading.current_thread().name == "MainThread"
