@@ -75,12 +75,6 @@ class ReconnectPolicy:
         if self.max_attempts is not None:
             _require_whole("max_attempts", self.max_attempts)
 
-    def delay(self, attempt: int, spread: float) -> float:
-        """The delay before ``attempt`` (from 0); ``spread`` is from -1 to 1, drawn at random."""
-        # The exponent is capped because a night of attempts would overflow a float.
-        grown = self.base * self.factor ** min(attempt, 64)
-        return min(grown, self.cap) * (1 + self.jitter * spread)
-
 
 @dataclass(frozen=True, kw_only=True)
 class HealthThresholds:
@@ -217,20 +211,30 @@ class StreamConfig:
             )
         _require_whole("max_message_size", self.max_message_size)
 
-    def resolve(self, region: Region, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
-        """The WebSocket base and the REST base that this configuration means for ``region``.
 
-        REST follows the host of the WebSocket whenever only that was given, so that a test
-        against a local server never asks the real exchange.
-        """
-        environ = os.environ if environ is None else environ
-        url = self.url or environ.get(URL_VARIABLE) or None
-        rest_url = self.rest_url or environ.get(REST_URL_VARIABLE) or None
-        _require_url(URL_VARIABLE, url, ("ws", "wss"))
-        _require_url(REST_URL_VARIABLE, rest_url, ("http", "https"))
-        if rest_url is None:
-            rest_url = region.rest_url if url is None else rest_url_beside(url)
-        return (url or region.url).rstrip("/"), rest_url.rstrip("/")
+def resolve_urls(
+    config: StreamConfig, region: Region, environ: Mapping[str, str] | None = None
+) -> tuple[str, str]:
+    """The WebSocket base and the REST base that ``config`` means for ``region``.
+
+    REST follows the host of the WebSocket whenever only that was given, so that a test
+    against a local server never asks the real exchange.
+    """
+    environ = os.environ if environ is None else environ
+    url = config.url or environ.get(URL_VARIABLE) or None
+    rest_url = config.rest_url or environ.get(REST_URL_VARIABLE) or None
+    _require_url(URL_VARIABLE, url, ("ws", "wss"))
+    _require_url(REST_URL_VARIABLE, rest_url, ("http", "https"))
+    if rest_url is None:
+        rest_url = region.rest_url if url is None else rest_url_beside(url)
+    return (url or region.url).rstrip("/"), rest_url.rstrip("/")
+
+
+def reconnect_delay(policy: ReconnectPolicy, attempt: int, spread: float) -> float:
+    """Seconds before ``attempt`` (from 0); ``spread`` is from -1 to 1, drawn at random."""
+    # The exponent is capped because a night of attempts would overflow a float.
+    grown = policy.base * policy.factor ** min(attempt, 64)
+    return min(grown, policy.cap) * (1 + policy.jitter * spread)
 
 
 def linger_by_default(seconds: float | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from upbit_stream.config import OverflowPolicy, StreamConfig
+from upbit_stream.config import OverflowPolicy, StreamConfig, resolve_urls
 from upbit_stream.connection.inquiries import Inquiry
 from upbit_stream.connection.observer import Link
 from upbit_stream.connection.pool import AnyConnection, ConnectionPool
@@ -30,7 +30,7 @@ from upbit_stream.monitoring.watchdog import watchdog
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
-from upbit_stream.recovery.gaps import Gap
+from upbit_stream.recovery.gaps import Gap, narrow
 from upbit_stream.recovery.rest import RestClient
 from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
@@ -56,7 +56,7 @@ class Engine:
         self._region = region
         self.config = config
         self._credentials = credentials
-        url, rest_url = config.resolve(region)
+        url, rest_url = resolve_urls(config, region)
         self.rest = RestClient(rest_url, config.ssl_context)
         self._markets = MarketList(self.rest)
         # Guards everything below it. Notified whenever a connection's state changes, and at the
@@ -402,7 +402,7 @@ class Engine:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             own = [one.demand for one in self._channels if one.demand.type == gap.type]
-        mine = gap.narrowed({code for demand in own for code in demand.codes})
+        mine = narrow(gap, {code for demand in own for code in demand.codes})
         if own and mine is not None:
             self.notices.post(NoticeKind.GAP, mine)
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_stream import OverflowPolicy, ReconnectPolicy, StreamConfig, UpbitStream, WireFormat
+from upbit_stream.config import reconnect_delay, resolve_urls
 from upbit_stream.protocol.endpoints import REGIONS, Endpoint, endpoint_url
 
 
@@ -43,7 +44,7 @@ def test_it_is_frozen_keyword_only_and_takes_plain_strings() -> None:
     ],
 )
 def test_regions(region: str, host: str) -> None:
-    url, rest_url = StreamConfig().resolve(REGIONS[region], environ={})
+    url, rest_url = resolve_urls(StreamConfig(), REGIONS[region], environ={})
     assert url == f"wss://{host}/websocket/v1"
     assert rest_url == f"https://{host}/v1"
     assert endpoint_url(url, Endpoint.PUBLIC) == url
@@ -54,16 +55,19 @@ def test_regions(region: str, host: str) -> None:
 def test_rest_follows_the_host_of_url() -> None:
     kr = REGIONS["kr"]
     local = "ws://127.0.0.1:1234/websocket/v1"
-    assert StreamConfig(url=local + "/").resolve(kr, {}) == (local, "http://127.0.0.1:1234/v1")
-    assert StreamConfig().resolve(kr, {"UPBIT_STREAM_URL": local}) == (
+    assert resolve_urls(StreamConfig(url=local + "/"), kr, {}) == (
         local,
         "http://127.0.0.1:1234/v1",
     )
-    assert StreamConfig(url="wss://h/websocket/v1").resolve(kr, {})[1] == "https://h/v1"
+    assert resolve_urls(StreamConfig(), kr, {"UPBIT_STREAM_URL": local}) == (
+        local,
+        "http://127.0.0.1:1234/v1",
+    )
+    assert resolve_urls(StreamConfig(url="wss://h/websocket/v1"), kr, {})[1] == "https://h/v1"
     given_both = StreamConfig(url=local, rest_url="http://127.0.0.1:5/v1/")
-    assert given_both.resolve(kr, {})[1] == "http://127.0.0.1:5/v1"
+    assert resolve_urls(given_both, kr, {})[1] == "http://127.0.0.1:5/v1"
     rest = {"UPBIT_REST_URL": "http://127.0.0.1:6/v1"}
-    assert StreamConfig(url=local).resolve(kr, rest)[1] == "http://127.0.0.1:6/v1"
+    assert resolve_urls(StreamConfig(url=local), kr, rest)[1] == "http://127.0.0.1:6/v1"
 
 
 def test_a_wrong_url_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +78,6 @@ def test_a_wrong_url_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch
 
 @given(st.integers(0, 2000), st.floats(-1, 1))
 def test_the_delay_of_each_attempt(attempt: int, spread: float) -> None:
-    delay = ReconnectPolicy().delay(attempt, spread)
+    delay = reconnect_delay(ReconnectPolicy(), attempt, spread)
     plain = min(0.1 * 2 ** min(attempt, 60), 5.0)
     assert 0.9 * plain - 1e-9 <= delay <= 1.1 * plain + 1e-9

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_stream import Trade
-from upbit_stream.recovery.gaps import Gap, GapTally
+from upbit_stream.recovery.gaps import Gap, GapTally, narrow
 from upbit_stream.recovery.recovery import Recovery, RecoverySettings
 from upbit_stream.recovery.tapes import REMEMBERED, TradeTape
 
@@ -189,10 +189,10 @@ def test_gaps_are_told_together() -> None:
     assert (lost.recovered, lost.codes, lost.why) == (False, ("KRW-XRP",), "no time left")
     assert (asset.codes, asset.recovered) == ((), False)
     assert tally.collect() == []
-    narrowed = recovered.narrowed({"KRW-ETH"})
+    narrowed = narrow(recovered, {"KRW-ETH"})
     assert isinstance(narrowed, Gap)
     assert (narrowed.codes, narrowed.count) == (("KRW-ETH",), 5)
-    assert recovered.narrowed({"KRW-SOL"}) is None
-    assert asset.narrowed(set()) == asset
+    assert narrow(recovered, {"KRW-SOL"}) is None
+    assert narrow(asset, set()) == asset
     assert "8 events" in str(recovered)
     assert "no time left" in str(lost)

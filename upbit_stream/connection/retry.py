@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from upbit_stream.config import ReconnectPolicy
+from upbit_stream.config import ReconnectPolicy, reconnect_delay
 from upbit_stream.connection.causes import ErrorStrategy, Verdict, judge
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def retrying(
         # that is "at once" waits here: at once is meant for a loss, not for a row of failures.
         number = attempts_before + state.attempt_number - 1
         # Or what the exchange told us to wait, if that is longer.
-        return max(policy.delay(number, random.uniform(-1, 1)), _verdict(state).wait_at_least)
+        return max(
+            reconnect_delay(policy, number, random.uniform(-1, 1)), _verdict(state).wait_at_least
+        )
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(
@@ -58,7 +60,7 @@ def delay_after_loss(policy: ReconnectPolicy, verdict: Verdict, since_reconnect:
     """Seconds between a loss and the first attempt, ``since_reconnect`` seconds after the last."""
     delay = verdict.wait_at_least
     if verdict.strategy is ErrorStrategy.RETRY_WITH_BACKOFF:
-        delay = max(delay, policy.delay(0, random.uniform(-1, 1)))
+        delay = max(delay, reconnect_delay(policy, 0, random.uniform(-1, 1)))
     return max(delay, policy.min_interval - since_reconnect)
 
 

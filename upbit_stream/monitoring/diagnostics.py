@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from upbit_stream.config import StreamConfig
+from upbit_stream.config import StreamConfig, resolve_urls
 from upbit_stream.errors import StreamClosedError
 from upbit_stream.markets import MarketList, MarketListUnavailable
 from upbit_stream.monitoring.lines import TYPES, Line, Observation
@@ -81,7 +81,7 @@ class WebSocketDiagnostics:
             raise TypeError(f"target={target!r}: give a URL, an UpbitStream or None")
         self._config = config or StreamConfig()
         self._region = find_region(region)
-        self._url, self._rest_url = self._config.resolve(self._region)
+        self._url, self._rest_url = resolve_urls(self._config, self._region)
         if codes is None:
             codes = [f"{_CURRENCIES[self._region.name]}-{base}" for base in _BASES]
         self._codes = check_codes(codes)

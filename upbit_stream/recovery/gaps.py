@@ -9,7 +9,7 @@ import msgspec
 
 from upbit_stream.events.base import utc
 
-__all__ = ["Gap", "GapTally"]
+__all__ = ["Gap", "GapTally", "narrow"]
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,19 +52,6 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
         """``to_timestamp`` as an aware datetime (UTC)."""
         return utc(self.to_timestamp)
 
-    def narrowed(self, codes: Container[str]) -> Gap | None:
-        """The part of the gap that concerns ``codes``; None when there is none. One without codes
-        concerns everyone.
-        """
-        if not self.codes:
-            return self
-        left = tuple(code for code in self.codes if code in codes)
-        if not left:
-            return None
-        by_code = {code: count for code, count in self.by_code.items() if code in left}
-        ranges = {code: span for code, span in self.ranges.items() if code in left}
-        return msgspec.structs.replace(self, codes=left, by_code=by_code, ranges=ranges)
-
     def __str__(self) -> str:
         seconds = (self.to_timestamp - self.from_timestamp) / 1000
         what = f"{self.type} {', '.join(self.codes[:5])}".rstrip()
@@ -75,6 +62,20 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
             return f"{what}: {events} of {seconds:.1f} s missed, and fetched"
         missing = f"{what}: {seconds:.1f} s are missing: {self.why}"
         return f"{missing}; call subscription.replay(gap) later" * (self.type == "trade") or missing
+
+
+def narrow(gap: Gap, codes: Container[str]) -> Gap | None:
+    """The part of ``gap`` that concerns ``codes``; None when there is none. One without codes
+    concerns everyone.
+    """
+    if not gap.codes:
+        return gap
+    left = tuple(code for code in gap.codes if code in codes)
+    if not left:
+        return None
+    by_code = {code: count for code, count in gap.by_code.items() if code in left}
+    ranges = {code: span for code, span in gap.ranges.items() if code in left}
+    return msgspec.structs.replace(gap, codes=left, by_code=by_code, ranges=ranges)
 
 
 class GapTally:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ssl import SSLContext
 from typing import TYPE_CHECKING
 
-from upbit_stream.config import ReconnectPolicy
+from upbit_stream.config import ReconnectPolicy, reconnect_delay
 from upbit_stream.limiter import CallLimiter, rest_limiter
 from upbit_stream.protocol.limits import stated_wait
 
@@ -77,7 +77,7 @@ class RestClient:
                     limiter.hold(stated_wait(headers, body) or _PAUSE)
                 elif status < 500:
                     raise RestFailed(why)
-            self.sleep(_RETRY.delay(attempt, random.uniform(-1, 1)), deadline, why)
+            self.sleep(reconnect_delay(_RETRY, attempt, random.uniform(-1, 1)), deadline, why)
             attempt += 1
 
     def sleep(self, seconds: float, deadline: float, why: str) -> None:
