@@ -7,6 +7,7 @@ are provoked for real; a look through the source finds those that nobody has tho
 from __future__ import annotations
 
 import ast
+import dataclasses
 import logging
 import re
 import ssl
@@ -312,6 +313,7 @@ def test_what_on_error_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(router, "_SILENCE", 0.5)
+    config = dataclasses.replace(config, reconnect=ReconnectPolicy(min_interval=0))
     with caplog.at_level(logging.WARNING, "upbit_stream"), UpbitStream(config=config) as stream:
         heard = Heard(stream)
 
