@@ -24,8 +24,18 @@ class Docstrings(griffe.Extension):
             comment = _comment_above(obj)
             if comment:
                 obj.docstring = griffe.Docstring(comment, parent=obj)
+        for annotation in (getattr(obj, "annotation", None), getattr(obj, "returns", None)):
+            if isinstance(annotation, griffe.Expr):
+                _spell_plainly(annotation)
         if obj.docstring is not None:
             obj.docstring.value = _as_markdown(obj.docstring.value, obj)
+
+
+def _spell_plainly(annotation: griffe.Expr) -> None:
+    """What is imported under another name is shown under its own."""
+    for part in annotation.iterate(flat=True):
+        if isinstance(part, griffe.ExprName) and part.name == "_datetime":
+            part.name = "datetime"
 
 
 def _comment_above(field: griffe.Object) -> str:
