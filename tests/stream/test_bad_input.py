@@ -151,7 +151,7 @@ WRONG_CALLS: list[tuple[str, Call, type[Exception], str]] = [
         "a signal where an indicator is wanted",
         lambda s: s.indicator("KRW-BTC", Rsi(14).oversold(), timeframe="5m"),
         SubscriptionError,
-        "belongs to indicator_signal",
+        "give it to indicator_signal",
     ),
     (
         "more than 100 combinations",
