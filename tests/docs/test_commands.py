@@ -22,6 +22,7 @@ _EXEMPT = {
     "journalctl": "the system's",
     "curl": "the system's",
     "head": "the system's",
+    "jq": "the system's",
     ".": "the shell's",
     "cd": "the shell's",
     "export": "the shell's",
