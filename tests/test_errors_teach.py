@@ -60,8 +60,9 @@ PACKAGE = Path(__file__).parent.parent / "upbit_stream"
 
 # A next step begins a clause, in the imperative; or the stream takes it by itself, and says so.
 _DO = (
-    *("ask", "call", "check", "choose", "close", "end", "give", "leave", "look", "make", "mend"),
-    *("name", "pip", "record", "run", "set", "take", "try", "use", "wait", "write"),
+    *("add", "ask", "call", "check", "choose", "close", "end", "give", "leave", "look", "make"),
+    *("mend", "name", "pip", "record", "run", "set", "subscribe", "take", "try", "use", "wait"),
+    "write",
 )
 _GOES_ON = (
     "can be ",

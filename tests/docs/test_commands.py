@@ -81,10 +81,18 @@ def _parse(arguments: list[str]) -> None:
     left = list(arguments)
     while left and left[0] in getattr(command, "commands", {}):
         command = getattr(command, "commands")[left.pop(0)]  # noqa: B009 (of a group alone)
-    command.make_context(command.name, left)
+    known = {name for option in command.params for name in option.opts} | {"--help", "-h"}
+    if set(left) & {"--help", "-h"} or hasattr(command, "commands"):
+        # What acts while it is parsed: it is looked up, and not done.
+        assert set(left) <= known, f"upbit-stream {' '.join(arguments)}: not an option"
+    else:
+        command.make_context(command.name, left)
 
 
 def test_a_wrong_option_would_be_found() -> None:
     _parse(["watch", "KRW-BTC", "--type", "trade"])
+    _parse(["--version"])
     with pytest.raises(Exception, match="No such option"):
         _parse(["watch", "--no-such-option"])
+    with pytest.raises(AssertionError, match="not an option"):
+        _parse(["--no-such-option"])
