@@ -431,8 +431,8 @@ class Connection:
             self._error = verdict.error
         else:
             self._error = ConnectionFailedError(
-                f"gave up after {attempts} attempts; the last one: {verdict.error}. Give "
-                "ReconnectPolicy(max_attempts=None) to never give up"
+                f"gave up after {attempts} attempt{'s' * (attempts > 1)}; the last one: "
+                f"{verdict.error}. Give ReconnectPolicy(max_attempts=None) to never give up"
             )
             self._error.__cause__ = error
         # The state first, for whoever is woken by the error; the log last, as its handlers are
