@@ -1,19 +1,17 @@
 """Every exception and warning says what happened, why, and what to do next.
 
 ``pytest tests/test_errors_teach.py -s`` prints them all, as a person meets them, for reading. Most
-are provoked for real; a look through the source finds those that nobody has thought of.
+are provoked for real; those that nobody has thought of: test_error_texts.py.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import logging
 import re
 import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +27,6 @@ from upbit_stream import (
     Gap,
     HealthThresholds,
     HealthWarning,
-    InvalidCodeError,
     MovingAverage,
     OverflowPolicy,
     ReconnectPolicy,
@@ -56,8 +53,6 @@ from upbit_stream.protocol.demands import MarketDemand
 from upbit_stream.recovery.gaps import GapTally
 from upbit_stream.simulator import Simulator
 
-PACKAGE = Path(__file__).parent.parent / "upbit_stream"
-
 # A next step begins a clause, in the imperative; or the stream takes it by itself, and says so.
 _DO = (
     *("add", "ask", "call", "check", "choose", "close", "end", "give", "leave", "look", "make"),
@@ -75,17 +70,22 @@ _GOES_ON = (
     "go on",
     "gives it",
 )
-_STEP = re.compile(
+STEP = re.compile(
     rf"(?:^|[:;.,(] (?:or |and |for those: )?|\bor |\band |\) )({'|'.join(_DO)})\b"
     rf"|[Dd]id you mean|{'|'.join(_GOES_ON)}",
     re.IGNORECASE,
 )
 
 
+def test_what_has_no_step_is_found() -> None:
+    assert not STEP.search("the market is closed")
+    assert not STEP.search("it went wrong: no use")
+
+
 def teach(text: str) -> str:
     """``text``, which must have a next step, is printed for reading."""
     print(f"  {text}")
-    assert _STEP.search(text), f"no next step in: {text}"
+    assert STEP.search(text), f"no next step in: {text}"
     assert len(text) < 600, text
     assert ACCESS_KEY not in text
     return text
@@ -251,12 +251,8 @@ def test_extras_that_are_missing(tmp_path: Path) -> None:
 # What comes of connecting.
 
 
-def _refuse(sim: Simulator) -> None:
-    sim.refuse()
-
-
 _DOORS: dict[str, Callable[[Simulator], None]] = {
-    "refused": _refuse,
+    "refused": lambda sim: sim.refuse(),
     "401": lambda sim: sim.fail_handshakes(401, 9),
     "404": lambda sim: sim.fail_handshakes(404, 9),
     "429": lambda sim: sim.fail_handshakes(429, 9),
@@ -435,87 +431,3 @@ def test_recordings(tmp_path: Path) -> None:
     teach(f"RecordingError: {closed.value}")
     with pytest.raises(FileNotFoundError):
         read_recording(tmp_path / "nothing.jsonl")
-
-
-# What nobody has thought of: every text in the source.
-
-#: Exceptions that never reach a person as they are: those behind them speak of them.
-_INSIDE = {
-    "ConnectTimeout", "ConnectionAbortedError", "ConnectionClosed", "Interrupted", "KeyError",
-    "MarketListUnavailable", "NoData", "NotImplementedError", "PongOverdue", "Replaced",
-    "RestFailed", "ServerError", "ServerRefused", "Violation", "_Abandoned", "_GivenUp",
-    "_NoAnswer", "WebSocketBadStatusException", "WebSocketTimeoutException", "AttributeError",
-    "StopIteration", "FileNotFoundError",
-}  # fmt: skip
-#: Texts that are a part of one, or made of parts that the tests above look at.
-_PARTS = {
-    # Of a repair, or of a frame: what is told names them.
-    "a JSON object was expected, not …",
-    "a message without a type",
-    "… is not what that field holds",
-    "a line is no event; it begins with …",
-    "… has … of … events",
-    # The parts have the step.
-    "… … can be ……",
-    "an event is not recorded in …: …",
-    "… needs the keys of an account, and there is no …: give UpbitStream(access_key=…, ",
-    "… (state: …); …",
-    "… has ended: …",
-    "…: the keys were not accepted; …",
-    "…: …; this connection has ended for good",
-    "… is not a market code: ….…",
-    "…=… is not what that field holds",
-    "no … event within … s (state: …); …",
-    "the handshake has used up its time",
-    "not a close code that can be sent: …",
-    "…; …",
-    "…",
-}
-
-
-def _texts() -> Iterator[tuple[str, str]]:
-    """Where it is, and each text that is raised, told or logged as a warning or worse."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        place = path.relative_to(PACKAGE)
-        if place.parts[0] in ("simulator", "cli"):
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and node.args and _tells(node):
-                text = _template(node.args[0])
-                if text is not None:
-                    yield f"{place}:{node.lineno}", text
-
-
-def _tells(node: ast.Call) -> bool:
-    name = str(getattr(node.func, "attr", None) or getattr(node.func, "id", ""))
-    if name in ("warning", "error", "exception", "critical"):
-        return getattr(getattr(node.func, "value", None), "id", "") == "_log"
-    return bool(re.search(r"(Error|Warning)$", name)) and name not in _INSIDE
-
-
-def _template(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return re.sub(r"%(\.\d+)?[srgfd]", "…", node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(
-            str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values
-        )
-    return None
-
-
-def test_every_text_of_the_source() -> None:
-    lessons = list(_texts())
-    assert len(lessons) > 100
-    silent = []
-    for place, text in lessons:
-        print(f"  {place}: {text}")
-        if text not in _PARTS and not re.fullmatch(r"[…: ()]*", text) and not _STEP.search(text):
-            silent.append(f"{place}: {text}")
-    assert silent == []
-
-
-def test_no_step_would_be_found() -> None:
-    assert not _STEP.search("the market is closed")
-    assert not _STEP.search("it went wrong: no use")
-    assert isinstance(InvalidCodeError("x", code="x"), ValueError)
-    assert threading.current_thread().name == "MainThread"
