@@ -261,11 +261,16 @@ def require_queue_size(value: Any) -> None:
     _require_whole("queue_size", value)
 
 
-def _require_whole(name: str, value: Any) -> None:
+def require_history(value: Any) -> None:
+    """Refuse what cannot be a number of events to keep."""
+    _require_whole("history", value, at_least=0)
+
+
+def _require_whole(name: str, value: Any, at_least: int = 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name}={value!r}: a whole number is needed")
-    if value < 1:
-        raise ValueError(f"{name}={value!r}: must be 1 or more")
+    if value < at_least:
+        raise ValueError(f"{name}={value!r}: must be {at_least} or more")
 
 
 def _require_number(

@@ -94,6 +94,7 @@ class Engine:
         queue_size: int,
         overflow: OverflowPolicy,
         kind: type[Channel[Any]] = Channel,
+        history: int = 0,
     ) -> Channel[Any]:
         """A new channel, served from now on if the engine runs.
 
@@ -103,7 +104,13 @@ class Engine:
         self._region.check(demand.type)
         if demand.endpoint.needs_keys:
             self._credentials.require(demand.type)
-        channel = kind(demand, queue_size=queue_size, overflow=overflow, notices=self.notices)
+        channel: Channel[Any] = kind(
+            demand,
+            queue_size=queue_size,
+            overflow=overflow,
+            notices=self.notices,
+            history=history,
+        )
         with self._lock:
             self._refuse_closed()
             if (refusal := self._unauthorized.get(demand.endpoint)) is not None:

@@ -106,6 +106,15 @@ class Subscription(Generic[E]):
         """
         return self._channel.latest
 
+    @property
+    def history(self) -> dict[str, tuple[E, ...]]:
+        """The last events of each code, oldest first: as many as ``history=`` said when it was
+        subscribed, whether they were delivered or not; also of codes that were removed since. Of
+        candles each is there once, as it came last. Trades that were fetched after a loss stand
+        where they belong. Keys as in :attr:`latest`; empty without ``history=``.
+        """
+        return {} if self._channel.history is None else self._channel.history.copy()
+
     # What is subscribed.
 
     @property

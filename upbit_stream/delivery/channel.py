@@ -20,6 +20,7 @@ from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.callbacks import callback_name
 from upbit_stream.delivery.drops import DropTally
 from upbit_stream.delivery.failures import Failures
+from upbit_stream.delivery.history import History, RememberingQueue, make_history
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.delivery.queues import Queue, make_queue
 from upbit_stream.errors import (
@@ -49,7 +50,8 @@ class SubscriptionStats(msgspec.Struct, frozen=True):
 
     #: Events that the connection handed over.
     received: int
-    #: Events that reached a callback (each once, however many callbacks) or an iteration.
+    #: Events that reached a callback (each once, however many callbacks) or an iteration; where
+    #: there is neither but a history, those that only it has kept.
     delivered: int
     #: Events that a full queue dropped.
     dropped: int
@@ -69,7 +71,13 @@ class Channel(Generic[E]):
     """
 
     def __init__(
-        self, demand: Demand, *, queue_size: int, overflow: OverflowPolicy, notices: NoticeBoard
+        self,
+        demand: Demand,
+        *,
+        queue_size: int,
+        overflow: OverflowPolicy,
+        notices: NoticeBoard,
+        history: int = 0,
     ) -> None:
         self.overflow = overflow
         self.queue_size = queue_size
@@ -84,6 +92,11 @@ class Channel(Generic[E]):
         self._waiting = 0
         self._demand = demand
         self._queue: Queue[E] = make_queue(overflow, queue_size, demand.conflation_key)
+        #: The last events of each code; None: they are not kept.
+        self.history: History[E] | None = None
+        if history:
+            self.history = make_history(demand.type, history)
+            self._queue = RememberingQueue(self._queue, self.history)
         self._drops = DropTally()
         self._drops_told_at = 0.0
         self._callbacks: tuple[Callable[[E], object], ...] = ()
@@ -124,6 +137,8 @@ class Channel(Generic[E]):
                 return ()
             dropped, rest = self._queue.put(events)
             self._received += len(events) - len(rest)
+            if dropped and self.only_kept:
+                self._taken, dropped = self._taken + len(dropped), ()
             if dropped:
                 self._drops.add(dropped)
             if rest:
@@ -291,6 +306,11 @@ class Channel(Generic[E]):
     def error(self) -> UpbitStreamError | None:
         """What ended it, if that was an error."""
         return self._error
+
+    @property
+    def only_kept(self) -> bool:
+        """Whether nobody takes the events: it is the history that they are wanted for."""
+        return self.history is not None and not self._callbacks and not self._iterated
 
     @property
     def latest(self) -> dict[str, E]:
