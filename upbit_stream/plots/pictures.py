@@ -1,0 +1,206 @@
+"""What a market looks like: the price line, the candlesticks, the depth of the book.
+
+A picture knows nothing of threads and notebooks: it makes the traces of a figure once, and fills
+them with events as often as it is asked to. Colours are those of Korea: red is up or buying, blue
+down or selling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any, Protocol
+
+import plotly.graph_objects as go
+
+from upbit_stream.events import Candle, Orderbook, PriceLevel, Trade
+
+__all__ = ["Candlesticks", "Depth", "Picture", "PriceLine"]
+
+_RISE, _FALL = "#dc4a5a", "#3f83e0"
+_PALE = {_RISE: "rgba(220, 74, 90, 0.25)", _FALL: "rgba(63, 131, 224, 0.25)"}
+# All digits, in thousands: 116,543,000 and not 116.543M.
+_DIGITS = ",.12~g"
+# The part of the height that the volumes have.
+_VOLUMES = 0.2
+
+
+class Picture(Protocol):
+    """How events of one code are drawn."""
+
+    def traces(self) -> list[Any]:
+        """The empty traces."""
+        ...
+
+    def layout(self) -> dict[str, Any]:
+        """The layout around them."""
+        ...
+
+    def draw(self, figure: go.Figure, events: Sequence[Any]) -> None:
+        """Show ``events``, oldest first; there is at least one."""
+        ...
+
+
+def _layout(title: str, **more: Any) -> dict[str, Any]:
+    return {
+        "template": "plotly_white",
+        "title": {"text": title, "x": 0.02, "y": 0.97, "yanchor": "top"},
+        "height": 380,
+        "margin": {"l": 12, "r": 12, "t": 48, "b": 12},
+        "showlegend": False,
+        "hovermode": "x",
+        # What a person has zoomed into stays as it is when something new comes.
+        "uirevision": "kept",
+        **more,
+    }
+
+
+def _prices(**more: Any) -> dict[str, Any]:
+    return {"side": "right", "tickformat": _DIGITS, "hoverformat": _DIGITS, **more}
+
+
+def _title(what: str, *numbers: object) -> str:
+    told = " / ".join(_text(number) for number in numbers)
+    return f"<b>{what}</b>  {told}"
+
+
+def _text(number: Any) -> str:
+    """A number with all its digits, and nothing behind them."""
+    if number is None:
+        return "–"
+    text = format(Decimal(str(number)), ",f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+class PriceLine:
+    """The price of trades or tickers."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def traces(self) -> list[Any]:
+        return [go.Scatter(x=[], y=[], mode="lines", line={"width": 1.6, "color": _RISE})]
+
+    def layout(self) -> dict[str, Any]:
+        return _layout(_title(self._code), yaxis=_prices(), xaxis={"title": {"text": "UTC"}})
+
+    def draw(self, figure: go.Figure, events: Sequence[Any]) -> None:
+        times = [
+            event.trade_datetime if isinstance(event, Trade) else event.datetime for event in events
+        ]
+        prices = [_number(event.trade_price) for event in events]
+        known = [price for price in prices if price is not None]
+        with figure.batch_update():
+            line = figure.data[0]
+            line.x, line.y = [_moment(time) for time in times], prices
+            line.line.color = _FALL if known and known[-1] < known[0] else _RISE
+            figure.layout.title.text = _title(self._code, events[-1].trade_price)
+
+
+class Candlesticks:
+    """Candles with their volumes below."""
+
+    def __init__(self, code: str, unit: str) -> None:
+        self._name = f"{code} {unit}"
+
+    def traces(self) -> list[Any]:
+        return [
+            go.Candlestick(
+                x=[],
+                open=[],
+                high=[],
+                low=[],
+                close=[],
+                increasing={"line": {"color": _RISE, "width": 1}, "fillcolor": _RISE},
+                decreasing={"line": {"color": _FALL, "width": 1}, "fillcolor": _FALL},
+                name="",
+            ),
+            go.Bar(x=[], y=[], yaxis="y2", marker={"line": {"width": 0}}, name="volume"),
+        ]
+
+    def layout(self) -> dict[str, Any]:
+        return _layout(
+            _title(self._name),
+            xaxis={"title": {"text": "UTC"}, "rangeslider": {"visible": False}, "anchor": "y2"},
+            yaxis=_prices(domain=[_VOLUMES + 0.03, 1]),
+            yaxis2=_prices(domain=[0, _VOLUMES], nticks=3),
+        )
+
+    def draw(self, figure: go.Figure, events: Sequence[Candle]) -> None:
+        begins = [_moment(candle.candle_datetime) for candle in events]
+        opens = [_number(candle.opening_price) for candle in events]
+        closes = [_number(candle.trade_price) for candle in events]
+        with figure.batch_update():
+            candles, volumes = figure.data
+            candles.x, candles.open, candles.close = begins, opens, closes
+            candles.high = [_number(candle.high_price) for candle in events]
+            candles.low = [_number(candle.low_price) for candle in events]
+            volumes.x = begins
+            volumes.y = [_number(candle.candle_acc_trade_volume) for candle in events]
+            volumes.marker.color = [
+                _PALE[_FALL if (close or 0) < (open_ or 0) else _RISE]
+                for open_, close in zip(opens, closes, strict=True)
+            ]
+            figure.layout.title.text = _title(self._name, events[-1].trade_price)
+
+
+class Depth:
+    """How much waits up to each price of the newest book, in steps from the middle outwards."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def traces(self) -> list[Any]:
+        return [
+            go.Scatter(
+                x=[],
+                y=[],
+                mode="lines",
+                name=name,
+                line={"color": colour, "width": 1.6, "shape": "hv"},
+                fill="tozeroy",
+                fillcolor=_PALE[colour],
+            )
+            for name, colour in (("bids", _RISE), ("asks", _FALL))
+        ]
+
+    def layout(self) -> dict[str, Any]:
+        prices = {"tickformat": _DIGITS, "hoverformat": _DIGITS, "nticks": 7}
+        return _layout(
+            _title(self._code),
+            xaxis=prices,
+            yaxis=_prices(rangemode="tozero", title={"text": "size up to here"}),
+        )
+
+    def draw(self, figure: go.Figure, events: Sequence[Orderbook]) -> None:
+        book = events[-1]
+        with figure.batch_update():
+            for trace, levels in zip(figure.data, (book.bids, book.asks), strict=True):
+                trace.x, trace.y = _steps(levels)
+            figure.layout.title.text = _title(self._code, book.best_bid, book.best_ask)
+
+
+def _steps(levels: Sequence[PriceLevel]) -> tuple[list[float], list[float]]:
+    return (
+        [float(level.price) for level in levels],
+        list(accumulate(float(level.size) for level in levels)),
+    )
+
+
+def _moment(time: Any) -> str | None:
+    """As a text that says UTC without saying so: plotly shows times as they stand."""
+    return None if time is None else time.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def picture_of(type_: str, code: str) -> Picture | None:
+    """How events of a type on the wire are drawn; None: not at all."""
+    if type_.startswith("candle."):
+        return Candlesticks(code, type_.partition(".")[2])
+    if type_ == "orderbook":
+        return Depth(code)
+    return PriceLine(code) if type_ in ("ticker", "trade") else None
