@@ -418,9 +418,10 @@ class Engine:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             own = [one.demand for one in self._channels if one.demand.type == gap.type]
-        mine = gap.narrowed({code for demand in own for code in demand.codes})
-        if own and mine is not None:
-            self.notices.post(NoticeKind.GAP, mine)
+            mine = gap.narrowed({code for demand in own for code in demand.codes})
+            if own and mine is not None:
+                self._retired.add_gap(mine)
+                self.notices.post(NoticeKind.GAP, mine)
 
     def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""

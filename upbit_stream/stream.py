@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from upbit_stream import kernel
@@ -16,6 +17,7 @@ from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.notices import NoticeKind
 from upbit_stream.engine import Engine
 from upbit_stream.errors import UpbitStreamError
+from upbit_stream.metrics import Metrics
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.auth import find_credentials
 from upbit_stream.protocol.codes import check_codes
@@ -183,6 +185,11 @@ class UpbitStream(Subscribing):
         ``health().problems`` says why not.
         """
         return self._engine.monitor.health()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The stream's metrics for Prometheus: ``stream.metrics.start_http_server(9464)``."""
+        return Metrics(self._engine, self.region)
 
     def list_subscriptions(self, timeout: float = 5.0) -> dict[str, list[dict[str, Any]]]:
         """What the exchange believes to be subscribed: for each endpoint with a connection

@@ -55,6 +55,8 @@ class Verdict(msgspec.Struct, frozen=True):
     error: UpbitStreamError
     #: Seconds that the exchange told us to wait; 0 when it told none.
     wait_at_least: float = 0.0
+    #: See :attr:`~upbit_stream.connection.traffic.Reconnect.kind`.
+    kind: str = "other"
 
 
 class ConnectTimeout(Exception):
@@ -82,25 +84,28 @@ class ServerRefused(Exception):
 _CLOSED_IN_PASSING = frozenset({1000, 1001, 1005, 1006, 1012})
 
 # What needs no closer look, the special before the general.
-_BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str], ...] = (
-    ((Replaced,), _AT_ONCE, "{}"),
-    ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})"),
+_BY_CLASS: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str, str], ...] = (
+    ((Replaced,), _AT_ONCE, "{}", "replaced"),
+    ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})", "half_open"),
     (
         (websocket.WebSocketAddressException, socket.gaierror),
         _BACKOFF,
         "the host name could not be resolved ({})",
+        "other",
     ),
-    ((ConnectionRefusedError,), _BACKOFF, "the connection was refused"),
+    ((ConnectionRefusedError,), _BACKOFF, "the connection was refused", "other"),
     (
         (ConnectTimeout, TimeoutError, websocket.WebSocketTimeoutException),
         _AT_ONCE,
         "timed out ({})",
+        "timeout",
     ),
     (
         # The latter is websocket-client's word for an end in the middle of the handshake.
         (ConnectionError, websocket.WebSocketConnectionClosedException),
         _AT_ONCE,
         "the connection was lost ({})",
+        "lost",
     ),
 )
 
@@ -135,27 +140,36 @@ def judge(error: BaseException) -> Verdict:
             "check the clock, the proxy and the certificate store, or give "
             "StreamConfig(ssl_context=…) for a private certificate authority",
         )
-    for kinds, strategy, cause in _BY_KIND:
-        if isinstance(error, kinds):
-            return _failed(strategy, cause.format(error), error)
+    for classes, strategy, cause, kind in _BY_CLASS:
+        if isinstance(error, classes):
+            return _failed(strategy, cause.format(error), error, kind=kind)
     return _failed(_BACKOFF, f"{type(error).__name__}: {error}", error)
 
 
-def _failed(strategy: ErrorStrategy, cause: str, error: BaseException, advice: str = "") -> Verdict:
+def _failed(
+    strategy: ErrorStrategy,
+    cause: str,
+    error: BaseException,
+    advice: str = "",
+    *,
+    kind: str = "other",
+) -> Verdict:
     told = ConnectionFailedError(f"{cause}; {advice}" if advice else cause)
     told.__cause__ = error
-    return Verdict(strategy, cause, told)
+    return Verdict(strategy, cause, told, kind=kind)
 
 
 def _judge_close(error: ConnectionClosed) -> Verdict:
     if error.local:
-        return _failed(_BACKOFF, f"the server broke the WebSocket protocol ({error})", error)
+        broken = f"the server broke the WebSocket protocol ({error})"
+        return _failed(_BACKOFF, broken, error, kind="protocol")
     strategy = _AT_ONCE if error.code in _CLOSED_IN_PASSING else _BACKOFF
     if error.code == 1006:
         reason = error.__cause__ or "no close frame"
-        return _failed(strategy, f"the connection dropped (1006, {reason})", error)
+        return _failed(strategy, f"the connection dropped (1006, {reason})", error, kind="lost")
     reason = f", {error.reason}" if error.reason else ""
-    return _failed(strategy, f"the server closed the connection ({error.code}{reason})", error)
+    cause = f"the server closed the connection ({error.code}{reason})"
+    return _failed(strategy, cause, error, kind="closed")
 
 
 def _judge_status(error: websocket.WebSocketBadStatusException) -> Verdict:
@@ -198,4 +212,4 @@ def _judge_refusal(error: ServerRefused) -> Verdict:
         told = SubscriptionError(cause, name=name)
         strategy = _NEVER
     told.__cause__ = error
-    return Verdict(strategy, cause, told)
+    return Verdict(strategy, cause, told, kind="refused")

@@ -98,6 +98,7 @@ class PriceLine:
         with figure.batch_update():
             line = figure.data[0]
             line.x, line.y = [_moment(time) for time in times], prices
+            line.mode = "lines" if len(prices) > 1 else "markers"
             line.line.color = _FALL if known and known[-1] < known[0] else _RISE
             figure.layout.title.text = _title(self._code, events[-1].trade_price)
 
