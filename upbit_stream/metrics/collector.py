@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -30,7 +30,43 @@ __all__ = ["StreamCollector"]
 _PREFIX = "upbit_stream_"
 
 _K = TypeVar("_K", bound=Hashable)
-_Samples = Iterable[tuple[Sequence[str], float | None]]
+_Samples: TypeAlias = Iterable[tuple[Sequence[str], float | None]]
+_Make: TypeAlias = Callable[[str, str, _Samples, Sequence[str]], Metric]
+
+
+def _states(state: ConnectionState) -> list[tuple[tuple[str], float]]:
+    return [((one.value,), float(one is state)) for one in ConnectionState]
+
+
+def _in_seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _gauge(name: str, help_: str, samples: _Samples, labels: Sequence[str] = ()) -> Metric:
+    return _filled(GaugeMetricFamily(_PREFIX + name, help_, labels=labels), samples)
+
+
+def _counter(name: str, help_: str, samples: _Samples, labels: Sequence[str] = ()) -> Metric:
+    return _filled(CounterMetricFamily(_PREFIX + name, help_, labels=labels), samples)
+
+
+def _filled(
+    family: GaugeMetricFamily | CounterMetricFamily, samples: _Samples
+) -> GaugeMetricFamily | CounterMetricFamily:
+    for labels, value in samples:
+        if value is not None:  # what is not known is not there
+            family.add_metric(labels, value)
+    return family
+
+
+def _ago(seconds: float | None) -> float | None:
+    """The time so many seconds ago."""
+    return None if seconds is None else time.time() - seconds
+
 
 # Name, help, and the counter of StreamStats.
 _TOTALS = (
@@ -50,6 +86,126 @@ _TOTALS = (
     ("events_dropped", "Events that full queues dropped, conflated ones included.", "dropped"),
     ("events_conflated", "Of the dropped ones: of queues that keep only the latest.", "conflated"),
     ("callback_errors", "Calls of callbacks that raised.", "errors"),
+)
+
+
+class _Line(NamedTuple):
+    """One physical connection."""
+
+    label: str
+    info: ConnectionInfo
+    health: ConnectionHealth
+
+
+class _Queue(NamedTuple):
+    """One subscription."""
+
+    type: str
+    number: int
+    channel: Channel[Any]
+    stats: SubscriptionStats
+
+
+_OF_CONNECTIONS: tuple[tuple[_Make, str, str, Callable[[_Line], float | None]], ...] = (
+    (
+        _gauge,
+        "connection_connected_timestamp_seconds",
+        "Since when the present socket is open.",
+        lambda line: _seconds(line.info.connected_since),
+    ),
+    (
+        _gauge,
+        "connection_ping_latency_seconds",
+        "Round trip of the newest answered ping.",
+        lambda line: _in_seconds(line.info.ping_latency),
+    ),
+    (
+        _gauge,
+        "connection_ping_latency_median_seconds",
+        "Median of the round trips of the last ten minutes.",
+        lambda line: _in_seconds(line.health.latency_p50),
+    ),
+    (
+        _gauge,
+        "connection_ping_latency_p99_seconds",
+        "99th percentile of the round trips of the last ten minutes.",
+        lambda line: _in_seconds(line.health.latency_p99),
+    ),
+    (
+        _gauge,
+        "connection_last_message_timestamp_seconds",
+        "When the newest message came, as exact as a second.",
+        lambda line: _ago(line.health.last_message_age),
+    ),
+    (
+        _counter,
+        "connection_messages",
+        "Messages that came over the connection.",
+        lambda line: line.info.messages,
+    ),
+    (
+        _counter,
+        "connection_reconnects",
+        "How often the connection was lost or replaced.",
+        lambda line: line.info.reconnects,
+    ),
+)
+
+_OF_SUBSCRIPTIONS: tuple[tuple[_Make, str, str, Callable[[_Queue], float | None]], ...] = (
+    (
+        _counter,
+        "subscription_events_received",
+        "Events handed to the subscription.",
+        lambda one: one.stats.received,
+    ),
+    (
+        _counter,
+        "subscription_events_delivered",
+        "Events that reached its callbacks or iteration.",
+        lambda one: one.stats.delivered,
+    ),
+    (
+        _counter,
+        "subscription_events_dropped",
+        "Events that its full queue dropped.",
+        lambda one: one.stats.dropped,
+    ),
+    (
+        _counter,
+        "subscription_callback_errors",
+        "Calls of its callbacks that raised.",
+        lambda one: one.stats.errors,
+    ),
+    (
+        _gauge,
+        "subscription_queued_events",
+        "Events that wait for its callbacks or iteration.",
+        lambda one: one.stats.queued,
+    ),
+    (
+        _gauge,
+        "subscription_queue_size",
+        "Events that its queue can hold.",
+        lambda one: one.channel.queue_size,
+    ),
+    (
+        _gauge,
+        "subscription_last_event_timestamp_seconds",
+        "When its newest event came.",
+        lambda one: _ago(one.stats.last_event_age),
+    ),
+    (
+        _gauge,
+        "subscription_codes",
+        "Codes that it has asked for.",
+        lambda one: len(one.channel.demand.codes),
+    ),
+    (
+        _gauge,
+        "subscription_missing_codes",
+        "Codes of which nothing has come.",
+        lambda one: len(one.channel.missing),
+    ),
 )
 
 
@@ -104,136 +260,32 @@ class StreamCollector(Collector):
     def _each_connection(
         self, infos: Sequence[ConnectionInfo], health: ConnectionHealth
     ) -> Iterator[Metric]:
-        slots = self._connections.assign(
-            (info.name, info.name.rpartition("-")[0] or info.name) for info in infos
-        )
         healths = {one.name: one for one in health.connections}
-        labels = {
-            info.name: f"{kind}-{slot}" for info in infos for kind, slot in [slots[info.name]]
-        }
-        pairs = [(labels[info.name], info, healths.get(info.name)) for info in infos]
-
-        def of_info(value: Callable[[ConnectionInfo], float | None]) -> _Samples:
-            return [((label,), value(info)) for label, info, _ in pairs]
-
-        def of_health(value: Callable[[ConnectionHealth], float | None]) -> _Samples:
-            return [((label,), value(one)) for label, _, one in pairs if one is not None]
-
-        names = ["connection"]
+        slots = self._connections.assign((one.name, one.name.rpartition("-")[0]) for one in infos)
+        lines = [
+            _Line(f"{endpoint}-{number}", info, healths.get(name, ConnectionHealth()))
+            for info in infos
+            for name, (endpoint, number) in [(info.name, slots[info.name])]
+        ]
         yield _gauge(
             "connection_state",
             "1 for the state in which the connection is, 0 for the others.",
             [
-                ((label, state), value)
-                for label, info, _ in pairs
-                for (state,), value in _states(info.state)
+                ((line.label, state), value)
+                for line in lines
+                for (state,), value in _states(line.info.state)
             ],
-            [*names, "state"],
+            ["connection", "state"],
         )
-        yield _gauge(
-            "connection_connected_timestamp_seconds",
-            "Since when the present socket is open.",
-            of_info(lambda info: _seconds(info.connected_since)),
-            names,
-        )
-        yield _gauge(
-            "connection_ping_latency_seconds",
-            "Round trip of the newest answered ping.",
-            of_info(lambda info: _in_seconds(info.ping_latency)),
-            names,
-        )
-        yield _gauge(
-            "connection_ping_latency_median_seconds",
-            "Median of the round trips of the last ten minutes.",
-            of_health(lambda one: _in_seconds(one.latency_p50)),
-            names,
-        )
-        yield _gauge(
-            "connection_ping_latency_p99_seconds",
-            "99th percentile of the round trips of the last ten minutes.",
-            of_health(lambda one: _in_seconds(one.latency_p99)),
-            names,
-        )
-        now = time.time()
-        yield _gauge(
-            "connection_last_message_timestamp_seconds",
-            "When the newest message came, as exact as a second.",
-            of_health(
-                lambda one: None if one.last_message_age is None else now - one.last_message_age
-            ),
-            names,
-        )
-        yield _counter(
-            "connection_messages",
-            "Messages that came over the connection.",
-            of_info(lambda info: info.messages),
-            names,
-        )
-        yield _counter(
-            "connection_reconnects",
-            "How often the connection was lost or replaced.",
-            of_info(lambda info: info.reconnects),
-            names,
-        )
+        for make, name, help_, read in _OF_CONNECTIONS:
+            yield make(name, help_, [((line.label,), read(line)) for line in lines], ["connection"])
 
     def _each_subscription(self, channels: Sequence[Channel[Any]]) -> Iterator[Metric]:
         slots = self._subscriptions.assign((one, one.demand.type) for one in channels)
-        pairs = [((slots[one][0], str(slots[one][1])), one, one.stats) for one in channels]
-
-        def of_stats(value: Callable[[SubscriptionStats], float | None]) -> _Samples:
-            return [(labels, value(stats)) for labels, _, stats in pairs]
-
-        def of_channel(value: Callable[[Channel[Any]], float | None]) -> _Samples:
-            return [(labels, value(channel)) for labels, channel, _ in pairs]
-
-        names = ["type", "subscription"]
-        now = time.time()
-        for name, help_, value in (
-            ("received", "Events handed to the subscription.", lambda one: one.received),
-            (
-                "delivered",
-                "Events that reached its callbacks or iteration.",
-                lambda one: one.delivered,
-            ),
-            ("dropped", "Events that its full queue dropped.", lambda one: one.dropped),
-        ):
-            yield _counter(f"subscription_events_{name}", help_, of_stats(value), names)
-        yield _counter(
-            "subscription_callback_errors",
-            "Calls of its callbacks that raised.",
-            of_stats(lambda one: one.errors),
-            names,
-        )
-        yield _gauge(
-            "subscription_queued_events",
-            "Events that wait for its callbacks or iteration.",
-            of_stats(lambda one: one.queued),
-            names,
-        )
-        yield _gauge(
-            "subscription_queue_size",
-            "Events that its queue can hold.",
-            of_channel(lambda one: one.queue_size),
-            names,
-        )
-        yield _gauge(
-            "subscription_last_event_timestamp_seconds",
-            "When its newest event came.",
-            of_stats(lambda one: None if one.last_event_age is None else now - one.last_event_age),
-            names,
-        )
-        yield _gauge(
-            "subscription_codes",
-            "Codes that it has asked for.",
-            of_channel(lambda one: len(one.demand.codes)),
-            names,
-        )
-        yield _gauge(
-            "subscription_missing_codes",
-            "Codes of which nothing has come.",
-            of_channel(lambda one: len(one.missing)),
-            names,
-        )
+        queues = [_Queue(*slots[one], one, one.stats) for one in channels]
+        for make, name, help_, read in _OF_SUBSCRIPTIONS:
+            samples = [((one.type, str(one.number)), read(one)) for one in queues]
+            yield make(name, help_, samples, ["type", "subscription"])
 
 
 def _losses(stats: StreamStats, types: Iterable[str]) -> Iterator[Metric]:
@@ -279,32 +331,3 @@ class _Slots(Generic[_K]):
                 taken.add((kind, number))
         self._slots = slots
         return slots
-
-
-def _states(state: ConnectionState) -> list[tuple[tuple[str], float]]:
-    return [((one.value,), float(one is state)) for one in ConnectionState]
-
-
-def _in_seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
-
-
-def _seconds(moment: datetime | None) -> float | None:
-    return None if moment is None else moment.timestamp()
-
-
-def _gauge(name: str, help_: str, samples: _Samples, labels: Sequence[str] = ()) -> Metric:
-    return _filled(GaugeMetricFamily(_PREFIX + name, help_, labels=labels), samples)
-
-
-def _counter(name: str, help_: str, samples: _Samples, labels: Sequence[str] = ()) -> Metric:
-    return _filled(CounterMetricFamily(_PREFIX + name, help_, labels=labels), samples)
-
-
-def _filled(
-    family: GaugeMetricFamily | CounterMetricFamily, samples: _Samples
-) -> GaugeMetricFamily | CounterMetricFamily:
-    for labels, value in samples:
-        if value is not None:  # what is not known is not there
-            family.add_metric(labels, value)
-    return family

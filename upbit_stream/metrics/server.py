@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import socketserver
+import sys
 from contextlib import suppress
 from http.server import HTTPServer
 from typing import Any
@@ -13,6 +15,8 @@ from prometheus_client import CollectorRegistry, MetricsHandler
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["MetricsServer"]
+
+_log = logging.getLogger("upbit_stream")
 
 # Seconds between two looks whether it is to end.
 _LOOK = 0.2
@@ -73,7 +77,9 @@ class _Server(HTTPServer):
             self._client = None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, or was too slow, is no matter of ours."""
+        # A client that went away, or was too slow, is no matter of ours.
+        if not isinstance(sys.exc_info()[1], OSError):
+            _log.exception("metrics could not be told")
 
     def hang_up(self) -> None:
         """Have the client that is being served let go of the server. For any thread."""
