@@ -70,6 +70,8 @@ _TIMES: dict[type[Event], str] = {
 _LEFT_OUT = frozenset({"type", "trade_date", "trade_time", "candle_date_time_kst"})
 _MOMENTS = frozenset({"candle_date_time_utc", "first_listed_at", "listed_at"})
 _TEXTS = frozenset({"asset_uuid", "body", "identifier", "title", "trade_uuid", "url", "uuid"})
+# Milliseconds from the epoch to the end of what 64 bits of nanoseconds can count, in 2262.
+_FARTHEST = (2**63 - 1) // 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -186,15 +188,16 @@ def _book(books: Sequence[Any]) -> list[Column]:
 
 
 def _nanoseconds(value: int | str | None) -> int | None:
-    """A time of the exchange, in milliseconds or in words."""
-    if value is None:
-        return None
-    if isinstance(value, int):
-        return value * 1_000_000
-    moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    """A time of the exchange, in milliseconds or in words; None for what no frame can hold."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        value = (moment - _EPOCH) // timedelta(milliseconds=1)
+    return None if value is None or abs(value) > _FARTHEST else value * 1_000_000
 
 
 def _date(value: dict[str, int] | None) -> str | None:
