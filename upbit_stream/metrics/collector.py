@@ -218,6 +218,10 @@ class StreamCollector(Collector):
         self._connections = _Slots[str]()
         self._subscriptions = _Slots[Channel[Any]]()
 
+    def describe(self) -> Iterator[Metric]:
+        """The same, so that a registry knows the names, and refuses a second collector of them."""
+        return self.collect()
+
     def collect(self) -> Iterator[Metric]:
         """Every metric at this moment."""
         engine = self._engine
