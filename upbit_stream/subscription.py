@@ -156,8 +156,11 @@ class Subscription(Generic[E]):
         """
         from upbit_stream.plots import plot
 
-        (wanted,) = self._known((code,) if code is not None else self.codes[:1]) or (None,)
-        return plot(self._channel, wanted, self._engine)
+        if code is not None:
+            (code,) = self._known((code,))
+        elif self.codes:
+            code = self.codes[0]
+        return plot(self._channel, code, self._engine)
 
     def _kept(self, codes: str | Iterable[str] | None) -> list[E]:
         if self._channel.history is None:
