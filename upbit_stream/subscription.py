@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from upbit_stream import kernel
 from upbit_stream.config import require_seconds
-from upbit_stream.delivery.channel import Channel, SubscriptionStats
+from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.drops import Drop
+from upbit_stream.delivery.stats import SubscriptionStats
 from upbit_stream.engine import Engine
 from upbit_stream.errors import StreamClosedError, SubscriptionError, UpbitStreamError
 from upbit_stream.events import Event, Trade

@@ -14,8 +14,6 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Generic, TypeVar
 
-import msgspec
-
 from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.callbacks import callback_name
 from upbit_stream.delivery.drops import DropTally
@@ -23,6 +21,7 @@ from upbit_stream.delivery.failures import Failures
 from upbit_stream.delivery.history import History, RememberingQueue, make_history
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.delivery.queues import Queue, make_queue
+from upbit_stream.delivery.stats import SubscriptionStats
 from upbit_stream.errors import (
     StreamClosedError,
     SubscriptionError,
@@ -32,7 +31,7 @@ from upbit_stream.events import Event
 from upbit_stream.protocol.demands import Demand
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
-__all__ = ["Channel", "SubscriptionStats"]
+__all__ = ["Channel"]
 
 _log = logging.getLogger("upbit_stream")
 
@@ -43,24 +42,6 @@ E = TypeVar("E", bound=Event)
 _CHUNK = 512
 # Seconds between two tellings of drops.
 _TELL_EVERY = 1.0
-
-
-class SubscriptionStats(msgspec.Struct, frozen=True):
-    """A subscription's counters at one moment. They start at zero and never go back."""
-
-    #: Events that the connection handed over.
-    received: int
-    #: Events that reached a callback (each once, however many callbacks) or an iteration; where
-    #: there is neither but a history, those that only it has kept.
-    delivered: int
-    #: Events that a full queue dropped.
-    dropped: int
-    #: Events that wait at this moment.
-    queued: int
-    #: Calls of callbacks that raised.
-    errors: int
-    #: Seconds since the newest event came; None before the first.
-    last_event_age: float | None
 
 
 class Channel(Generic[E]):

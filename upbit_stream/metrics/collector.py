@@ -19,7 +19,8 @@ from prometheus_client.registry import Collector
 
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.connection.traffic import RECONNECT_KINDS
-from upbit_stream.delivery.channel import Channel, SubscriptionStats
+from upbit_stream.delivery.channel import Channel
+from upbit_stream.delivery.stats import SubscriptionStats
 from upbit_stream.engine import Engine
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.totals import StreamStats

@@ -12,10 +12,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from upbit_stream.kernel import in_kernel
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.engine import Engine
 from upbit_stream.errors import SubscriptionError
+from upbit_stream.kernel import in_kernel
 
 if TYPE_CHECKING:
     from upbit_stream.plots.live import LivePlot
