@@ -36,3 +36,4 @@ def test_keys_and_rest_are_imported_when_they_are_needed() -> None:
     assert not loaded & {*unneeded, "zstandard", "pyarrow"}
     assert not loaded & {"IPython", "ipykernel", "anywidget", "ipywidgets", "traitlets"}
     assert "upbit_stream.notebook" not in done.stdout.split()
+    assert not loaded & {"pandas", "polars", "numpy", "plotly", "anywidget", "prometheus_client"}

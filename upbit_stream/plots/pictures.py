@@ -22,6 +22,8 @@ _RISE, _FALL = "#dc4a5a", "#3f83e0"
 _PALE = {_RISE: "rgba(220, 74, 90, 0.25)", _FALL: "rgba(63, 131, 224, 0.25)"}
 # All digits, in thousands: 116,543,000 and not 116.543M.
 _DIGITS = ",.12~g"
+# Of texts, and of lines in the background: in between light and dark.
+_INK, _GRID = "#75829a", "rgba(128, 140, 160, 0.22)"
 # The part of the height that the volumes have.
 _VOLUMES = 0.2
 
@@ -45,6 +47,10 @@ class Picture(Protocol):
 def _layout(title: str, **more: Any) -> dict[str, Any]:
     return {
         "template": "plotly_white",
+        # So that it is readable in light and dark notebooks alike.
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "font": {"color": _INK},
         "title": {"text": title, "x": 0.02, "y": 0.97, "yanchor": "top"},
         "height": 380,
         "margin": {"l": 12, "r": 12, "t": 48, "b": 12},
@@ -56,8 +62,16 @@ def _layout(title: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _prices(**more: Any) -> dict[str, Any]:
-    return {"side": "right", "tickformat": _DIGITS, "hoverformat": _DIGITS, **more}
+def _axis(**more: Any) -> dict[str, Any]:
+    return {"gridcolor": _GRID, "zerolinecolor": _GRID, **more}
+
+
+def _numbers(**more: Any) -> dict[str, Any]:
+    return _axis(tickformat=_DIGITS, hoverformat=_DIGITS, **more)
+
+
+def _times(**more: Any) -> dict[str, Any]:
+    return _axis(title={"text": "UTC", "standoff": 4}, **more)
 
 
 def _title(what: str, *numbers: object) -> str:
@@ -84,10 +98,12 @@ class PriceLine:
         self._code = code
 
     def traces(self) -> list[Any]:
-        return [go.Scatter(x=[], y=[], mode="lines", line={"width": 1.6, "color": _RISE})]
+        # A price holds until the next one.
+        line = {"width": 1.6, "color": _RISE, "shape": "hv"}
+        return [go.Scatter(x=[], y=[], mode="lines", line=line)]
 
     def layout(self) -> dict[str, Any]:
-        return _layout(_title(self._code), yaxis=_prices(), xaxis={"title": {"text": "UTC"}})
+        return _layout(_title(self._code), yaxis=_numbers(side="right"), xaxis=_times())
 
     def draw(self, figure: go.Figure, events: Sequence[Any]) -> None:
         times = [
@@ -127,9 +143,9 @@ class Candlesticks:
     def layout(self) -> dict[str, Any]:
         return _layout(
             _title(self._name),
-            xaxis={"title": {"text": "UTC"}, "rangeslider": {"visible": False}, "anchor": "y2"},
-            yaxis=_prices(domain=[_VOLUMES + 0.03, 1]),
-            yaxis2=_prices(domain=[0, _VOLUMES], nticks=3),
+            xaxis=_times(rangeslider={"visible": False}, anchor="y2"),
+            yaxis=_numbers(side="right", domain=[_VOLUMES + 0.03, 1]),
+            yaxis2=_numbers(side="right", domain=[0, _VOLUMES], nticks=3),
         )
 
     def draw(self, figure: go.Figure, events: Sequence[Candle]) -> None:
@@ -171,12 +187,8 @@ class Depth:
         ]
 
     def layout(self) -> dict[str, Any]:
-        prices = {"tickformat": _DIGITS, "hoverformat": _DIGITS, "nticks": 7}
-        return _layout(
-            _title(self._code),
-            xaxis=prices,
-            yaxis=_prices(rangemode="tozero", title={"text": "size up to here"}),
-        )
+        sizes = _numbers(side="right", rangemode="tozero", title={"text": "size up to here"})
+        return _layout(_title(self._code), xaxis=_numbers(nticks=7), yaxis=sizes)
 
     def draw(self, figure: go.Figure, events: Sequence[Orderbook]) -> None:
         book = events[-1]
