@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
+import os
 import re
 import socket
 import subprocess
@@ -221,6 +222,35 @@ def test_a_port_that_is_taken(config: StreamConfig) -> None:
             stream.metrics.start_http_server(port)
     assert stream.metrics.start_http_server(port) == port
     stream.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_the_child_of_a_fork_listens_no_more() -> None:
+    script = """
+        import os, socket
+        from upbit_stream import StreamConfig, UpbitStream
+        stream = UpbitStream(config=StreamConfig(url="ws://127.0.0.1:9/websocket/v1"))
+        port = stream.metrics.start_http_server()
+        told, tell = os.pipe()
+        if os.fork() == 0:
+            os.read(told, 1)  # until the parent has closed
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                os._exit(1)
+            except ConnectionRefusedError:
+                os._exit(7)
+        stream.close()
+        os.write(tell, b"x")
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "7\n"
 
 
 def test_a_registry_of_ones_own(config: StreamConfig) -> None:

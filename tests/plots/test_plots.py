@@ -96,7 +96,8 @@ def test_candlesticks_with_their_volumes() -> None:
     assert list(sticks.x) == list(volumes.x) == ["2026-08-26 08:00:00.000000"]
     assert [sticks.open[0], sticks.high[0], sticks.low[0], sticks.close[0]] == [5, 7, 3, 4]
     assert list(volumes.y) == [2.5]
-    assert volumes.marker.color[0].startswith("rgba(63, 131, 224")  # it fell
+    assert list(volumes.marker.color) == [0]  # it fell
+    assert volumes.marker.colorscale[0][1].startswith("rgba(63, 131, 224")
     assert sticks.increasing.line.color == UP
     assert figure.layout.title.text == "<b>KRW-BTC 15m</b>  4"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from upbit_stream.delivery.channel import Channel
@@ -87,11 +88,12 @@ def _picture(channel: Channel[Any], code: str | None) -> tuple[str, Picture]:
 
 
 def _plotly() -> Any:
-    try:
-        import plotly.graph_objects
-    except ImportError as error:
-        raise _missing("plotly") from error
-    return plotly.graph_objects
+    for package in ("numpy", "plotly"):
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise _missing(package) from error
+    return import_module("plotly.graph_objects")
 
 
 def _missing(package: str) -> ImportError:

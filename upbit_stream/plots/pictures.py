@@ -7,11 +7,11 @@ down or selling.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from itertools import accumulate
 from typing import Any, Protocol
 
+import numpy as np
 import plotly.graph_objects as go
 
 from upbit_stream.events import Candle, Orderbook, PriceLevel, Trade
@@ -87,8 +87,9 @@ def _text(number: Any) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _floats(values: Iterable[Any]) -> Any:
+    """As an array, which plotly sends as it is: of a list it looks at each number."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 class PriceLine:
@@ -109,13 +110,13 @@ class PriceLine:
         times = [
             event.trade_datetime if isinstance(event, Trade) else event.datetime for event in events
         ]
-        prices = [_number(event.trade_price) for event in events]
-        known = [price for price in prices if price is not None]
+        prices = _floats(event.trade_price for event in events)
+        known = prices[~np.isnan(prices)]
         with figure.batch_update():
             line = figure.data[0]
             line.x, line.y = [_moment(time) for time in times], prices
             line.mode = "lines" if len(prices) > 1 else "markers"
-            line.line.color = _FALL if known and known[-1] < known[0] else _RISE
+            line.line.color = _FALL if len(known) and known[-1] < known[0] else _RISE
             figure.layout.title.text = _title(self._code, events[-1].trade_price)
 
 
@@ -126,6 +127,9 @@ class Candlesticks:
         self._name = f"{code} {unit}"
 
     def traces(self) -> list[Any]:
+        # Of two colours each bar has the number: plotly looks at a list of names one by one.
+        scale = [[0, _PALE[_FALL]], [1, _PALE[_RISE]]]
+        volumes = {"colorscale": scale, "cmin": 0, "cmax": 1, "line": {"width": 0}}
         return [
             go.Candlestick(
                 x=[],
@@ -137,7 +141,7 @@ class Candlesticks:
                 decreasing={"line": {"color": _FALL, "width": 1}, "fillcolor": _FALL},
                 name="",
             ),
-            go.Bar(x=[], y=[], yaxis="y2", marker={"line": {"width": 0}}, name="volume"),
+            go.Bar(x=[], y=[], yaxis="y2", marker=volumes, name="volume"),
         ]
 
     def layout(self) -> dict[str, Any]:
@@ -150,19 +154,16 @@ class Candlesticks:
 
     def draw(self, figure: go.Figure, events: Sequence[Candle]) -> None:
         begins = [_moment(candle.candle_datetime) for candle in events]
-        opens = [_number(candle.opening_price) for candle in events]
-        closes = [_number(candle.trade_price) for candle in events]
+        opens = _floats(candle.opening_price for candle in events)
+        closes = _floats(candle.trade_price for candle in events)
         with figure.batch_update():
             candles, volumes = figure.data
             candles.x, candles.open, candles.close = begins, opens, closes
-            candles.high = [_number(candle.high_price) for candle in events]
-            candles.low = [_number(candle.low_price) for candle in events]
+            candles.high = _floats(candle.high_price for candle in events)
+            candles.low = _floats(candle.low_price for candle in events)
             volumes.x = begins
-            volumes.y = [_number(candle.candle_acc_trade_volume) for candle in events]
-            volumes.marker.color = [
-                _PALE[_FALL if (close or 0) < (open_ or 0) else _RISE]
-                for open_, close in zip(opens, closes, strict=True)
-            ]
+            volumes.y = _floats(candle.candle_acc_trade_volume for candle in events)
+            volumes.marker.color = (closes >= opens).astype(np.float64)
             figure.layout.title.text = _title(self._name, events[-1].trade_price)
 
 
@@ -198,10 +199,10 @@ class Depth:
             figure.layout.title.text = _title(self._code, book.best_bid, book.best_ask)
 
 
-def _steps(levels: Sequence[PriceLevel]) -> tuple[list[float], list[float]]:
+def _steps(levels: Sequence[PriceLevel]) -> tuple[Any, Any]:
     return (
-        [float(level.price) for level in levels],
-        list(accumulate(float(level.size) for level in levels)),
+        _floats(level.price for level in levels),
+        np.cumsum(_floats(level.size for level in levels)),
     )
 
 
