@@ -169,6 +169,10 @@ def test_ten_redraws_a_second_at_most_and_none_for_nothing(sim: Simulator) -> No
         eventually(lambda: len(redraws) >= 12)
         sim.rate = 0
         eventually(lambda: figure.data[0].y[-1] == trades.history["KRW-BTC"][-1].trade_price)
+        # The figure is not touched while nothing comes: what is changed by hand stays.
+        figure.layout.title.text = "mine"
+        time.sleep(0.4)
+        assert figure.layout.title.text == "mine"
     assert min(later - earlier for earlier, later in itertools.pairwise(redraws)) >= 0.1
     assert len(redraws) < trades.stats.received / 10
 
