@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 
 import pytest
@@ -72,3 +73,24 @@ def test_every_event_is_kept_once_whatever_becomes_of_it(policy: OverflowPolicy)
     assert [event.sequential_id for event in history.of("KRW-BTC") if isinstance(event, Trade)] == [
         *range(11)
     ]
+
+
+def test_who_reads_while_it_grows_sees_no_hole() -> None:
+    history: History[Trade] = make_history("trade", 50)
+    over = threading.Event()
+
+    def grow() -> None:
+        for number in range(0, 200_000, 20):
+            history.add([trade(CODES[n % 3], n) for n in range(number, number + 20)])
+        over.set()
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    looks = 0
+    while not over.is_set() or not looks:
+        for kept in history.copy().values():
+            ids = [one.sequential_id for one in kept]
+            assert ids == list(range(ids[0], ids[0] + 3 * len(ids), 3))
+            looks += 1
+    writer.join()
+    assert all(len(kept) == 50 for kept in history.copy().values())

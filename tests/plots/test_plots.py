@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import plotly.graph_objects as go
+import plotly.graph_objects as go  # type: ignore[import-untyped]
 import pytest
 from nbclient import NotebookClient
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 import numpy as np
-import plotly.graph_objects as go
+import plotly.graph_objects as go  # type: ignore[import-untyped]
 
 from upbit_stream.events import Candle, Orderbook, PriceLevel, Trade
 
