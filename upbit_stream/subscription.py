@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Subscription"]
 
+# The methods that are not called as the type is.
+_METHODS = {"myOrder": "my_order", "myAsset": "my_asset"}
+
 E = TypeVar("E", bound=Event)
 R = TypeVar("R")
 
@@ -165,9 +168,10 @@ class Subscription(Generic[E]):
 
     def _kept(self, codes: str | Iterable[str] | None) -> list[E]:
         if self._channel.history is None:
+            kind = self.type.partition(".")[0]
             raise SubscriptionError(
-                f"this subscription keeps no events: subscribe with history=1000 (of each code), "
-                f"as in stream.{self.type.partition('.')[0]}(…, history=1000)"
+                "this subscription keeps no events; subscribe with history=1000 (that many of each "
+                f"code), as in stream.{_METHODS.get(kind, kind)}(…, history=1000)"
             )
         kept = self._channel.history.copy()
         names = kept if codes is None else self._known(codes)
@@ -175,7 +179,8 @@ class Subscription(Generic[E]):
 
     def _known(self, codes: str | Iterable[str]) -> tuple[str, ...]:
         checked = check_codes(codes)
-        if strange := [code for code in checked if code not in (*self.codes, *self.latest)]:
+        known = {*checked} if self._channel.demand.every_code else {*self.codes, *self.latest}
+        if strange := [code for code in checked if code not in known]:
             raise SubscriptionError(
                 f"{', '.join(strange)}: not among the codes of this subscription; add() them first"
             )

@@ -145,6 +145,10 @@ def test_every_method_that_subscribes_can_keep(config: StreamConfig, sim: Simula
         eventually(lambda: orders.stats.received == 3)
         assert [order.uuid for order in orders.history["KRW-BTC"]] == ["1", "2"]
         assert orders.to_pandas().uuid.tolist() == ["1", "2"]
+        assert orders.to_pandas("KRW-BTC").uuid.tolist() == ["1", "2"]
+        assert len(orders.to_pandas("KRW-ETH")) == 0  # of every market, so it may come
+        with pytest.raises(SubscriptionError, match=r"stream\.my_asset\(…, history=1000\)"):
+            stream.my_asset().to_frame()
 
 
 @pytest.mark.parametrize(
