@@ -168,7 +168,13 @@ def test_ten_redraws_a_second_at_most_and_none_for_nothing(sim: Simulator) -> No
         sim.rate = 2000
         eventually(lambda: len(redraws) >= 12)
         sim.rate = 0
-        eventually(lambda: figure.data[0].y[-1] == trades.history["KRW-BTC"][-1].trade_price)
+        eventually(
+            lambda: (
+                trades.latest["KRW-BTC"].sequential_id == sim.ledger("KRW-BTC")[-1]
+                and list(figure.data[0].y) == [one.trade_price for one in trades.history["KRW-BTC"]]
+            )
+        )
+        time.sleep(0.4)  # in which it is drawn for the last time
         # The figure is not touched while nothing comes: what is changed by hand stays.
         figure.layout.title.text = "mine"
         time.sleep(0.4)
@@ -278,27 +284,28 @@ def test_what_has_no_picture(config: StreamConfig) -> None:
 def test_without_the_packages_it_says_what_to_install() -> None:
     script = """
         import sys
-        sys.modules[sys.argv[1]] = None
         from upbit_stream import StreamConfig, UpbitStream
         from upbit_stream.plots import follow
         stream = UpbitStream(config=StreamConfig(url="ws://127.0.0.1:9/websocket/v1"))
         trades = stream.trade("KRW-BTC")
-        try:
-            follow(trades._channel, "KRW-BTC", stream._engine)
-        except ImportError as error:
-            print(error)
+        for missing in ("anywidget", "plotly"):
+            sys.modules[missing] = None
+            try:
+                follow(trades._channel, "KRW-BTC", stream._engine)
+            except ImportError as error:
+                print(error)
     """
-    for package in ("plotly", "anywidget"):
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script), package],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        assert done.stdout == (
-            f'plot() needs the {package} package: pip install "upbit-stream[notebook]"\n'
-        )
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "".join(
+        f'plot() needs the {package} package: pip install "upbit-stream[notebook]"\n'
+        for package in ("anywidget", "plotly")
+    )
 
 
 CELLS = (
