@@ -50,6 +50,7 @@ for book in stream.orderbook("KRW-BTC"):
 reveal_type(stream.snapshot("trade", "KRW-BTC"))
 reveal_type(stream.snapshot("candle.1m", "KRW-BTC"))
 reveal_type(on_trade)
+reveal_type(stream.trade("KRW-BTC", history=9).history)
 """
 
 REVEALED = [
@@ -66,6 +67,7 @@ REVEALED = [
     "dict[str, upbit_stream.events.market.Trade]",
     "dict[str, upbit_stream.events.market.Candle]",
     "upbit_stream.events.market.Trade)",
+    "dict[str, tuple[upbit_stream.events.market.Trade, ...]]",
 ]
 
 WRONG = [

@@ -16,8 +16,8 @@ from upbit_stream.connection.causes import ErrorStrategy
 from upbit_stream.connection.pool import ConnectionPool
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.connection.traffic import Reconnect
-from upbit_stream.delivery.channel import SubscriptionStats
 from upbit_stream.delivery.drops import Drop
+from upbit_stream.delivery.stats import SubscriptionStats
 from upbit_stream.errors import (
     AuthenticationError,
     BackfillError,

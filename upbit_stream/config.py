@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,6 +11,7 @@ from ssl import SSLContext
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from upbit_stream.kernel import in_kernel
 from upbit_stream.protocol.endpoints import Region, rest_url_beside
 from upbit_stream.protocol.wire_format import WireFormat
 
@@ -249,10 +249,7 @@ _lingering: float | None = None
 def _default_linger() -> float:
     if _lingering is not None:
         return _lingering
-    # What a notebook's kernel has in its main module; nothing is imported to find out.
-    kernel = sys.modules.get("ipykernel.zmqshell")
-    shell = getattr(kernel, "ZMQInteractiveShell", None)
-    return _NOTEBOOK_LINGER if shell is not None and shell.initialized() else 0.0
+    return _NOTEBOOK_LINGER if in_kernel() else 0.0
 
 
 def choose(name: str, value: object, choices: type[_Choice]) -> _Choice:
@@ -275,11 +272,16 @@ def require_queue_size(value: Any) -> None:
     _require_whole("queue_size", value)
 
 
-def _require_whole(name: str, value: Any) -> None:
+def require_history(value: Any) -> None:
+    """Refuse what cannot be a number of events to keep."""
+    _require_whole("history", value, at_least=0)
+
+
+def _require_whole(name: str, value: Any, at_least: int = 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name}={value!r}: give a whole number")
-    if value < 1:
-        raise ValueError(f"{name}={value!r}: give 1 or more")
+    if value < at_least:
+        raise ValueError(f"{name}={value!r}: give {at_least} or more")
 
 
 def _require_number(

@@ -8,7 +8,9 @@ import time
 import weakref
 from typing import Protocol
 
-__all__ = ["UNATTENDED_CLOSE", "close_at_exit"]
+from upbit_stream.errors import StreamClosedError
+
+__all__ = ["UNATTENDED_CLOSE", "close_at_exit", "forked"]
 
 #: Seconds for closing what the person did not close: at interpreter exit, or when the last
 #: reference was dropped.
@@ -30,6 +32,14 @@ _engines: weakref.WeakSet[_Closable] = weakref.WeakSet()
 def close_at_exit(engine: _Closable) -> None:
     """Close it when the interpreter exits, unless it was; disown it in the child of a fork."""
     _engines.add(engine)
+
+
+def forked() -> StreamClosedError:
+    """What is told to whoever uses a stream of the parent in the child."""
+    return StreamClosedError(
+        "this stream was opened before a fork, and stays with the parent process; make a new "
+        "UpbitStream in this one"
+    )
 
 
 @atexit.register

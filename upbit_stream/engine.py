@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from upbit_stream.companions import Companion, Companions
 from upbit_stream.config import OverflowPolicy, StreamConfig, resolve_urls
 from upbit_stream.connection.inquiries import Inquiry
 from upbit_stream.connection.observer import Link
@@ -21,7 +22,7 @@ from upbit_stream.connection.pool import AnyConnection, ConnectionPool
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState, overall_state
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
-from upbit_stream.endings import UNATTENDED_CLOSE, close_at_exit
+from upbit_stream.endings import UNATTENDED_CLOSE, close_at_exit, forked
 from upbit_stream.errors import AuthenticationError, StreamClosedError, UpbitStreamError
 from upbit_stream.leases import Carrier, Leases
 from upbit_stream.markets import MarketList
@@ -53,6 +54,7 @@ class Engine:
         pool: ConnectionPool,
     ) -> None:
         self.notices = NoticeBoard()
+        self.companions = Companions()
         self._region = region
         self.config = config
         self._credentials = credentials
@@ -91,9 +93,10 @@ class Engine:
         self,
         demand: Demand,
         *,
-        callback: Callable[[Any], object] | None,
         queue_size: int,
         overflow: OverflowPolicy,
+        kind: type[Channel[Any]] = Channel,
+        history: int = 0,
     ) -> Channel[Any]:
         """A new channel, served from now on if the engine runs.
 
@@ -103,11 +106,13 @@ class Engine:
         self._region.check(demand.type)
         if demand.endpoint.needs_keys:
             self._credentials.require(demand.type)
-        channel: Channel[Any] = Channel(
-            demand, queue_size=queue_size, overflow=overflow, notices=self.notices
+        channel: Channel[Any] = kind(
+            demand,
+            queue_size=queue_size,
+            overflow=overflow,
+            notices=self.notices,
+            history=history,
         )
-        if callback is not None:
-            channel.add_callback(callback)
         with self._lock:
             self._refuse_closed()
             if (refusal := self._unauthorized.get(demand.endpoint)) is not None:
@@ -187,13 +192,23 @@ class Engine:
         with self._lock:
             self._refuse_closed()
             if not self._started:
-                if not self._watched:
-                    self._watched = True
-                    watchdog().watch(self.monitor)
+                self._be_watched()
                 for channel, lease in self._channels.items():
                     if lease is None:  # an interrupted start left off here
                         self._serve(channel)
                 self._started = True
+
+    def _be_watched(self) -> None:
+        if not self._watched:
+            self._watched = True
+            watchdog().watch(self.monitor)
+
+    def attend(self, companion: Companion) -> None:
+        """Start what runs beside the stream, and end it with that."""
+        with self._lock:
+            self._refuse_closed()
+            self._be_watched()  # a stream that was never started may be dropped, too
+        self.companions.start(companion)
 
     def start_if_new(self) -> None:
         """Start an engine that was neither started nor closed."""
@@ -228,7 +243,7 @@ class Engine:
                 if not self._wait(deadline):
                     return
             if self._forked:
-                raise _forked()
+                raise forked()
 
     def _wait(self, deadline: float | None) -> bool:
         """Wait for a change, or a while; False at the deadline. The lock is held."""
@@ -267,6 +282,7 @@ class Engine:
             left = max(0.0, deadline - time.monotonic())
             self._closed.wait(min(left, threading.TIMEOUT_MAX))
         self.rest.cancel()
+        self.companions.end()
         ended = join_all(self._leases.ending, deadline)
         workers = (*self._workers(), *self._lookups)
         ended = join_all(workers, deadline) and ended
@@ -317,15 +333,15 @@ class Engine:
         )
 
     def _workers(self) -> Iterable[Worker]:
-        """The dispatch threads."""
+        """The dispatch threads, and those of what runs beside."""
         with self._lock:
             channels = (*self._channels, *self._leaving)
         workers = [channel.worker for channel in channels] + [self.notices.worker]
-        return [worker for worker in workers if worker is not None]
+        return [one for one in (*workers, *self.companions.workers) if one is not None]
 
     def _refuse_closed(self) -> None:
         if self._forked:
-            raise _forked()
+            raise forked()
         if self._closing:
             raise StreamClosedError("this stream is closed; make a new UpbitStream")
 
@@ -402,9 +418,10 @@ class Engine:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
             own = [one.demand for one in self._channels if one.demand.type == gap.type]
-        mine = narrow(gap, {code for demand in own for code in demand.codes})
-        if own and mine is not None:
-            self.notices.post(NoticeKind.GAP, mine)
+            mine = narrow(gap, {code for demand in own for code in demand.codes})
+            if own and mine is not None:
+                self._retired.add_gap(mine)
+                self.notices.post(NoticeKind.GAP, mine)
 
     def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
@@ -467,9 +484,10 @@ class Engine:
         self._closing = self._forked = True
         self._state = ConnectionState.DISCONNECTED
         for channel in (*self._channels, *self._leaving):
-            channel.disown(_forked())
+            channel.disown(forked())
         self._lookups, self._leaving, self._channels = (), (), {}
         self.notices.disown()
+        self.companions.disown()
         self.rest.disown()
 
     def _enter(self, state: ConnectionState) -> None:
@@ -478,10 +496,3 @@ class Engine:
             self._state = state
             self.notices.post(NoticeKind.STATE, state)
             self._changed.notify_all()
-
-
-def _forked() -> StreamClosedError:
-    return StreamClosedError(
-        "this stream was opened before a fork, and stays with the parent process; make a new "
-        "UpbitStream in this one"
-    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from upbit_stream import kernel
 from upbit_stream.asking import ask_list
 from upbit_stream.config import StreamConfig, require_seconds
 from upbit_stream.connection.pool import ConnectionPool, default_pool
@@ -15,13 +17,18 @@ from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.notices import NoticeKind
 from upbit_stream.engine import Engine
 from upbit_stream.errors import UpbitStreamError
+from upbit_stream.metrics import Metrics
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.auth import find_credentials
+from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.endpoints import find_region
 from upbit_stream.recovery.gaps import Gap
 from upbit_stream.subscribing import Subscribing
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
+
+if TYPE_CHECKING:
+    from upbit_stream.notebook.live import LiveView
 
 __all__ = ["UpbitStream"]
 
@@ -83,6 +90,7 @@ class UpbitStream(Subscribing):
         ``with`` does this. Raises :class:`~upbit_stream.errors.StreamClosedError` after
         :meth:`close`.
         """
+        kernel.look_around()
         self._engine.start()
 
     def wait_connected(self, timeout: float | None = None) -> bool:
@@ -105,6 +113,7 @@ class UpbitStream(Subscribing):
         error that ended every connection for good.
         """
         require_seconds("seconds", seconds)
+        kernel.look_around()
         try:
             self._engine.wait_closed(seconds)
         except KeyboardInterrupt:
@@ -177,6 +186,11 @@ class UpbitStream(Subscribing):
         """
         return self._engine.monitor.health()
 
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The stream's metrics for Prometheus: ``stream.metrics.start_http_server(9464)``."""
+        return Metrics(self._engine, self.region)
+
     def list_subscriptions(self, timeout: float = 5.0) -> dict[str, list[dict[str, Any]]]:
         """What the exchange believes to be subscribed: for each endpoint with a connection
         (``"public"``, ``"private"``, ``"info"``) the type objects of its list, as it tells them::
@@ -197,11 +211,31 @@ class UpbitStream(Subscribing):
             f"{len(self._engine.channels)} subscriptions>"
         )
 
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import stream_card
+
+        return stream_card(self)
+
+    # In a notebook.
+
+    def live(self, codes: str | Iterable[str] = ()) -> LiveView:
+        """A table of the market that moves, with a sparkline for each code, the state and the
+        health below it, and a button that stops it. For notebooks: show it as a cell's last value.
+
+        ``codes``: what to show; tickers of them are subscribed for as long as the view is there.
+        Without: all that the stream's subscriptions are about, up to 50 codes. It starts the
+        stream, draws at most ten times a second, and only while it can be seen. Needs the extra
+        ``notebook``; ``ImportError`` without. Otherwise it raises what :meth:`ticker` raises.
+        """
+        from upbit_stream.notebook.live import LiveView
+
+        return LiveView(self._engine, self, check_codes(codes) if codes else ())
+
     # Being told.
 
     def on_state(self, handler: Callable[[ConnectionState], R]) -> Callable[[ConnectionState], R]:
         """Call ``handler`` with each new :class:`ConnectionState`. Also a decorator."""
-        self._engine.notices.register(NoticeKind.STATE, handler)
+        kernel.add_handler(self._engine, NoticeKind.STATE, handler)
         return handler
 
     def on_error(self, handler: Callable[[UpbitStreamError], R]) -> Callable[[UpbitStreamError], R]:
@@ -213,14 +247,14 @@ class UpbitStream(Subscribing):
         (:class:`~upbit_stream.errors.SubscriptionError`), connections that ended for good. Also a
         decorator.
         """
-        self._engine.notices.register(NoticeKind.ERROR, handler)
+        kernel.add_handler(self._engine, NoticeKind.ERROR, handler)
         return handler
 
     def on_drop(self, handler: Callable[[Drop], R]) -> Callable[[Drop], R]:
         """Call ``handler`` with a :class:`Drop` when a full queue has dropped events. Also a
         decorator.
         """
-        self._engine.notices.register(NoticeKind.DROP, handler)
+        kernel.add_handler(self._engine, NoticeKind.DROP, handler)
         return handler
 
     def on_gap(self, handler: Callable[[Gap], R]) -> Callable[[Gap], R]:
@@ -228,7 +262,7 @@ class UpbitStream(Subscribing):
         fetched afterwards and delivered (``recovered``), and once for what could not be. An outage
         that missed nothing tells nothing. Also a decorator.
         """
-        self._engine.notices.register(NoticeKind.GAP, handler)
+        kernel.add_handler(self._engine, NoticeKind.GAP, handler)
         return handler
 
     def on_health(
@@ -237,5 +271,5 @@ class UpbitStream(Subscribing):
         """Call ``handler`` with the stream's :meth:`health` every ``StreamConfig.health_interval``
         seconds. Also a decorator.
         """
-        self._engine.notices.register(NoticeKind.HEALTH, handler)
+        kernel.add_handler(self._engine, NoticeKind.HEALTH, handler)
         return handler

@@ -10,6 +10,7 @@ from upbit_stream.config import (
     OverflowPolicy,
     StreamConfig,
     choose,
+    require_history,
     require_queue_size,
     require_seconds,
 )
@@ -70,22 +71,25 @@ class Subscribing:
         realtime: bool = True,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[Ticker]:
         """Subscribe to the state of markets.
 
         ``codes`` is one code (``"KRW-BTC"``) or an iterable of them. ``callback`` is called with
         every event; without one, use the subscription as a decorator or iterate over it.
         ``snapshot``: begin with the present state of each code; ``realtime``: go on with every
-        change. ``overflow`` and ``queue_size`` override the configuration.
+        change. ``overflow`` and ``queue_size`` override the configuration. ``history``: keep the
+        last so many events of each code, for ``history``, ``to_frame()`` and ``plot()`` of the
+        subscription; of candles, the last so many candles.
 
         Raises :class:`~upbit_stream.errors.InvalidCodeError` for what cannot be a code (one that
         can be, but is not traded, is answered with silence by the exchange),
         :class:`~upbit_stream.errors.SubscriptionError` for what cannot be subscribed,
-        ``ValueError`` or ``TypeError`` for an impossible policy, size or callback, and
+        ``ValueError`` or ``TypeError`` for an impossible policy, size, history or callback, and
         :class:`~upbit_stream.errors.StreamClosedError`.
         """
         demand = MarketDemand.make("ticker", codes, snapshot, realtime)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     def trade(
         self,
@@ -96,13 +100,14 @@ class Subscribing:
         realtime: bool = True,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[Trade]:
         """Subscribe to every trade of markets; a snapshot is the last trade before.
 
         The arguments are those of :meth:`ticker`.
         """
         demand = MarketDemand.make("trade", codes, snapshot, realtime)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     def orderbook(
         self,
@@ -115,6 +120,7 @@ class Subscribing:
         realtime: bool = True,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[Orderbook]:
         """Subscribe to order books: each event is the whole book.
 
@@ -123,7 +129,7 @@ class Subscribing:
         :meth:`ticker`.
         """
         demand = OrderbookDemand.make_book(codes, snapshot, realtime, depth, level)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     def candle(
         self,
@@ -135,6 +141,7 @@ class Subscribing:
         realtime: bool = True,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[Candle]:
         """Subscribe to candles of ``unit``: 1s 1m 3m 5m 10m 15m 30m 60m 240m.
 
@@ -143,7 +150,7 @@ class Subscribing:
         :meth:`ticker`.
         """
         demand = MarketDemand.make(candle_type(unit), codes, snapshot, realtime)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     def my_order(
         self,
@@ -152,6 +159,7 @@ class Subscribing:
         *,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[MyOrder]:
         """Subscribe to the account's orders, and the trades that fill them.
 
@@ -164,7 +172,7 @@ class Subscribing:
         ``block``, which therefore may hold up the others.
         """
         demand = OrderDemand.make_orders(codes)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     def my_asset(
         self,
@@ -172,6 +180,7 @@ class Subscribing:
         *,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[MyAsset]:
         """Subscribe to the account's balances: each event has the currencies that changed.
 
@@ -184,7 +193,7 @@ class Subscribing:
                 f"my_asset({callback!r}): it takes no codes, for it is about the whole account; "
                 "give a callback, or nothing"
             )
-        return self._subscribe(AssetDemand(), callback, overflow, queue_size)
+        return self._subscribe(AssetDemand(), callback, overflow, queue_size, history)
 
     def announcement(
         self,
@@ -194,6 +203,7 @@ class Subscribing:
         include_body: bool = False,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[Announcement]:
         """Subscribe to the exchange's announcements (region ``"kr"`` only).
 
@@ -202,7 +212,7 @@ class Subscribing:
         ``body`` is None. Raises what :meth:`my_order` raises.
         """
         demand = AnnouncementDemand.make_announcements(categories, include_body)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     def indicator(
         self,
@@ -213,6 +223,7 @@ class Subscribing:
         timeframe: Timeframe,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[Indicator]:
         """Subscribe to technical indicators, computed by the exchange (region ``"kr"`` only).
 
@@ -229,7 +240,7 @@ class Subscribing:
         :meth:`my_order` raises.
         """
         demand = IndicatorDemand.make_indicators(codes, indicators, timeframe)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     def indicator_signal(
         self,
@@ -240,6 +251,7 @@ class Subscribing:
         timeframe: Timeframe,
         overflow: Overflow = None,
         queue_size: int | None = None,
+        history: int = 0,
     ) -> Subscription[IndicatorSignal]:
         """Subscribe to signals: an event when an indicator's condition turns from unmet to met.
 
@@ -251,7 +263,7 @@ class Subscribing:
         :meth:`indicator`, and counts towards the same 100 combinations.
         """
         demand = IndicatorDemand.make_signals(codes, indicators, timeframe)
-        return self._subscribe(demand, callback, overflow, queue_size)
+        return self._subscribe(demand, callback, overflow, queue_size, history)
 
     @overload
     def snapshot(
@@ -289,17 +301,22 @@ class Subscribing:
         callback: Callable[[E], object] | None,
         overflow: Overflow,
         queue_size: int | None,
+        history: int,
     ) -> Subscription[E]:
         if callback is not None:
             check_callback(callback)
         if queue_size is not None:
             require_queue_size(queue_size)
+        require_history(history)
         channel: Channel[E] = self._engine.subscribe(
             demand,
-            callback=callback,
             queue_size=self._config.queue_size if queue_size is None else queue_size,
             overflow=choose(
                 "overflow", self._config.overflow if overflow is None else overflow, OverflowPolicy
             ),
+            history=history,
         )
-        return Subscription(channel, self._engine, self)
+        subscription = Subscription(channel, self._engine, self)
+        if callback is not None:
+            subscription(callback)
+        return subscription

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from upbit_stream import kernel
 from upbit_stream.config import require_seconds
 from upbit_stream.connection.states import ConnectionState
-from upbit_stream.delivery.channel import Channel, SubscriptionStats
+from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.drops import Drop
+from upbit_stream.delivery.stats import SubscriptionStats
 from upbit_stream.engine import Engine
-from upbit_stream.errors import StreamClosedError, UpbitStreamError
+from upbit_stream.errors import StreamClosedError, SubscriptionError, UpbitStreamError
 from upbit_stream.events import Event, Trade
+from upbit_stream.frames import to_frame, to_pandas, to_polars
 from upbit_stream.protocol.codes import check_codes
+from upbit_stream.protocol.decoding import EVENT_CLASSES
 from upbit_stream.recovery.gaps import Gap
 from upbit_stream.replaying import fetch_trades
 
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
 __all__ = ["Subscription"]
+
+# The methods that are not called as the type is.
+_METHODS = {"myOrder": "my_order", "myAsset": "my_asset"}
 
 E = TypeVar("E", bound=Event)
 R = TypeVar("R")
@@ -55,7 +66,7 @@ class Subscription(Generic[E]):
         error that ended it, when no event will come.
         """
         check_callback(callback)
-        self._channel.add_callback(callback)
+        kernel.add_callback(self._engine, self._channel, callback)
         return callback
 
     def __iter__(self) -> Iterator[E]:
@@ -112,6 +123,80 @@ class Subscription(Generic[E]):
         have their type for a key.
         """
         return self._channel.latest
+
+    @property
+    def history(self) -> dict[str, tuple[E, ...]]:
+        """The last events of each code, oldest first: as many as ``history=`` said when it was
+        subscribed, whether they were delivered or not; also of codes that were removed since. Of
+        candles each is there once, as it came last. Trades that were fetched after a loss stand
+        where they belong. Keys as in :attr:`latest`; empty without ``history=``.
+        """
+        return {} if self._channel.history is None else self._channel.history.copy()
+
+    def to_frame(self, codes: str | Iterable[str] | None = None) -> Any:
+        """The :attr:`history` as a DataFrame of pandas, or of polars where pandas is not installed:
+        a row for each event, in the order of time, of ``codes`` (None: of all of them).
+
+        The index (in polars the first column) is ``time`` in UTC: of trades when they were made,
+        of candles when they begin, else when the exchange sent it. The columns have the names of
+        the event's fields; :mod:`upbit_stream.frames` says more. Raises
+        :class:`~upbit_stream.errors.SubscriptionError` without ``history=``, or for a code that is
+        not subscribed, and ``ImportError`` when neither library is installed.
+        """
+        return to_frame(self._kept(codes), self._event_class)
+
+    def to_pandas(self, codes: str | Iterable[str] | None = None) -> pandas.DataFrame:
+        """As :meth:`to_frame`, of pandas in any case."""
+        return to_pandas(self._kept(codes), self._event_class)
+
+    def to_polars(self, codes: str | Iterable[str] | None = None) -> polars.DataFrame:
+        """As :meth:`to_frame`, of polars in any case."""
+        return to_polars(self._kept(codes), self._event_class)
+
+    def plot(self, code: str | None = None) -> Any:
+        """A picture of a market: the price line of tickers and trades, the candlesticks of candles,
+        the depth of an order book; of ``code``, or of the first one.
+
+        In a notebook a plotly ``FigureWidget`` that follows the market, with ten redraws a second
+        at most, until it or the subscription is closed; of each code there is one, however often
+        the cell is run, and a stream that was not started starts. Elsewhere a plotly ``Figure`` of
+        this moment. It shows the last 2,000 events of the :attr:`history`; without ``history=``
+        what the figure itself has seen.
+
+        Raises :class:`~upbit_stream.errors.SubscriptionError` for streams of which there is no
+        picture and for a code that is not subscribed, ``ImportError`` without plotly.
+        """
+        from upbit_stream.plots import plot
+
+        if code is not None:
+            (code,) = self._known((code,))
+        elif self.codes:
+            code = self.codes[0]
+        return plot(self._channel, code, self._engine)
+
+    def _kept(self, codes: str | Iterable[str] | None) -> list[E]:
+        if self._channel.history is None:
+            kind = self.type.partition(".")[0]
+            raise SubscriptionError(
+                "this subscription keeps no events; subscribe with history=1000 (that many of each "
+                f"code), as in stream.{_METHODS.get(kind, kind)}(…, history=1000)"
+            )
+        kept = self._channel.history.copy()
+        names = kept if codes is None else self._known(codes)
+        return [event for name in names for event in kept.get(name, ())]
+
+    def _known(self, codes: str | Iterable[str]) -> tuple[str, ...]:
+        checked = check_codes(codes)
+        known = {*checked} if self._channel.demand.every_code else {*self.codes, *self.latest}
+        if strange := [code for code in checked if code not in known]:
+            raise SubscriptionError(
+                f"{', '.join(strange)}: not among the codes of this subscription; add() them first"
+            )
+        return checked
+
+    @property
+    def _event_class(self) -> type[Event]:
+        return EVENT_CLASSES[self.type.partition(".")[0]]
 
     # What is subscribed.
 
@@ -210,6 +295,11 @@ class Subscription(Generic[E]):
 
     def __repr__(self) -> str:
         return f"<Subscription {self._channel.demand.describe()}{' closed' * self.closed}>"
+
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import subscription_card
+
+        return subscription_card(self, self._channel.callback_names)
 
 
 def check_callback(callback: object) -> None:

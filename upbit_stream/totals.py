@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from upbit_stream.config import OverflowPolicy
 from upbit_stream.connection.states import ConnectionInfo
 from upbit_stream.delivery.channel import Channel
+from upbit_stream.recovery.gaps import Gap
 
 __all__ = ["StreamStats", "Totals"]
 
@@ -42,6 +44,11 @@ class StreamStats(msgspec.Struct, frozen=True):
     #: Calls of callbacks that raised.
     errors: int
     reconnects: int
+    #: How often for which kind of reason; see :attr:`~upbit_stream.Reconnect.kind`.
+    reconnects_by_kind: Counter[str]
+    #: Gaps that were told, by type: those that were repaired, and those that were not.
+    gaps_recovered: Counter[str]
+    gaps_unrecovered: Counter[str]
 
 
 class Totals(msgspec.Struct):
@@ -63,6 +70,9 @@ class Totals(msgspec.Struct):
     queued: int = 0
     errors: int = 0
     reconnects: int = 0
+    reconnects_by_kind: Counter[str] = msgspec.field(default_factory=Counter)
+    gaps_recovered: Counter[str] = msgspec.field(default_factory=Counter)
+    gaps_unrecovered: Counter[str] = msgspec.field(default_factory=Counter)
 
     def add(self, other: Totals) -> None:
         """Count in other sums."""
@@ -80,6 +90,11 @@ class Totals(msgspec.Struct):
         self.queued += stats.queued
         self.errors += stats.errors
 
+    def add_gap(self, gap: Gap) -> None:
+        """Count a gap that is told."""
+        told = self.gaps_recovered if gap.recovered else self.gaps_unrecovered
+        told[gap.type] += 1
+
     def add_connection(self, info: ConnectionInfo) -> None:
         """Count in what went over a connection."""
         self.messages += info.messages
@@ -90,3 +105,4 @@ class Totals(msgspec.Struct):
         self.late += info.late
         self.backfilled += info.backfilled
         self.reconnects += info.reconnects
+        self.reconnects_by_kind = self.reconnects_by_kind + info.reconnects_by_kind

@@ -55,6 +55,8 @@ class Verdict(msgspec.Struct, frozen=True):
     error: UpbitStreamError
     #: Seconds that the exchange told us to wait; 0 when it told none.
     wait_at_least: float = 0.0
+    #: See :attr:`~upbit_stream.connection.traffic.Reconnect.kind`.
+    kind: str = "other"
 
 
 class ConnectTimeout(Exception):
@@ -89,21 +91,23 @@ _REQUEST = "check the codes and the other arguments"
 _FIND_OUT = 'run "upbit-stream diagnose", which says what fails and why'
 
 # What needs no closer look, the special before the general.
-_BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str, str], ...] = (
-    ((Replaced,), _AT_ONCE, "{}", _FIND_OUT),
-    ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})", _FIND_OUT),
+_BY_CLASS: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str, str, str], ...] = (
+    ((Replaced,), _AT_ONCE, "{}", _FIND_OUT, "replaced"),
+    ((PongOverdue,), _AT_ONCE, "the connection is half-open ({})", _FIND_OUT, "half_open"),
     (
         (websocket.WebSocketAddressException, socket.gaierror),
         _BACKOFF,
         "the host name could not be resolved ({})",
         _ADDRESS,
+        "other",
     ),
-    ((ConnectionRefusedError,), _BACKOFF, "the connection was refused", _NOBODY_LISTENS),
+    ((ConnectionRefusedError,), _BACKOFF, "the connection was refused", _NOBODY_LISTENS, "other"),
     (
         (ConnectTimeout, TimeoutError, websocket.WebSocketTimeoutException),
         _AT_ONCE,
         "timed out ({})",
         _FIND_OUT,
+        "timeout",
     ),
     (
         # The latter is websocket-client's word for an end in the middle of the handshake.
@@ -111,6 +115,7 @@ _BY_KIND: tuple[tuple[tuple[type[BaseException], ...], ErrorStrategy, str, str],
         _AT_ONCE,
         "the connection was lost ({})",
         _FIND_OUT,
+        "lost",
     ),
 )
 
@@ -145,29 +150,36 @@ def judge(error: BaseException) -> Verdict:
             "check the clock, the proxy and the certificate store, or give "
             "StreamConfig(ssl_context=…) for a private certificate authority",
         )
-    for kinds, strategy, cause, advice in _BY_KIND:
-        if isinstance(error, kinds):
-            return _failed(strategy, cause.format(error), error, advice)
+    for classes, strategy, cause, advice, kind in _BY_CLASS:
+        if isinstance(error, classes):
+            return _failed(strategy, cause.format(error), error, advice, kind=kind)
     return _failed(_BACKOFF, f"{type(error).__name__}: {error}", error)
 
 
 def _failed(
-    strategy: ErrorStrategy, cause: str, error: BaseException, advice: str = _FIND_OUT
+    strategy: ErrorStrategy,
+    cause: str,
+    error: BaseException,
+    advice: str = _FIND_OUT,
+    *,
+    kind: str = "other",
 ) -> Verdict:
     told = ConnectionFailedError(f"{cause}; {advice}")
     told.__cause__ = error
-    return Verdict(strategy, cause, told)
+    return Verdict(strategy, cause, told, kind=kind)
 
 
 def _judge_close(error: ConnectionClosed) -> Verdict:
     if error.local:
-        return _failed(_BACKOFF, f"the server broke the WebSocket protocol ({error})", error)
+        broken = f"the server broke the WebSocket protocol ({error})"
+        return _failed(_BACKOFF, broken, error, kind="protocol")
     strategy = _AT_ONCE if error.code in _CLOSED_IN_PASSING else _BACKOFF
     if error.code == 1006:
         reason = error.__cause__ or "no close frame"
-        return _failed(strategy, f"the connection dropped (1006, {reason})", error)
+        return _failed(strategy, f"the connection dropped (1006, {reason})", error, kind="lost")
     reason = f", {error.reason}" if error.reason else ""
-    return _failed(strategy, f"the server closed the connection ({error.code}{reason})", error)
+    cause = f"the server closed the connection ({error.code}{reason})"
+    return _failed(strategy, cause, error, kind="closed")
 
 
 def _judge_status(error: websocket.WebSocketBadStatusException) -> Verdict:
@@ -207,4 +219,4 @@ def _judge_refusal(error: ServerRefused) -> Verdict:
         told = SubscriptionError(f"{cause}; {_REQUEST}", name=name)
         strategy = _NEVER
     told.__cause__ = error
-    return Verdict(strategy, cause, told)
+    return Verdict(strategy, cause, told, kind="refused")

@@ -148,6 +148,7 @@ class Connection:
             state=self._state,
             ping_latency=self.traffic.ping_latency,
             reconnects=self.traffic.reconnects,
+            reconnects_by_kind=self.traffic.reconnects_by_kind.copy(),
             messages=self.traffic.messages,
             bytes=self.traffic.bytes,
             undecodable=self.traffic.undecodable,
@@ -355,7 +356,7 @@ class Connection:
         self._hold(renewal.opened)
         self._trial = trial
         self._staleness.bear_in_mind()
-        self.traffic.note_reconnect(reason)
+        self.traffic.note_reconnect(reason, "replaced")
         level = logging.INFO if planned else logging.WARNING
         _log.log(level, "%s: %s; another socket has taken over", self._log_name, reason)
         return renewed
@@ -406,7 +407,7 @@ class Connection:
         else:
             self._trial.interrupted(time.monotonic())
         self._dialler.heed(verdict)
-        self.traffic.note_reconnect(verdict.cause)
+        self.traffic.note_reconnect(verdict.cause, verdict.kind)
         self._router.reset(lost=True)
         _log.warning("%s: %s; connecting again %s", self._log_name, verdict.cause, when(delay))
         self._enter(ConnectionState.RECONNECTING)

@@ -108,6 +108,7 @@ class Pair:
             state=self._state,
             ping_latency=min(pings, default=None),
             connected_since=min(since, default=None),
+            reconnects_by_kind=infos[0].reconnects_by_kind + infos[1].reconnects_by_kind,
             **sums,
         )
 

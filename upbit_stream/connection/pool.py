@@ -50,6 +50,7 @@ _COUNTERS = (
     "duplicates",
     "late",
     "backfilled",
+    "reconnects_by_kind",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
@@ -53,6 +54,8 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     connected_since: datetime | None
     #: How many streams use it; 0: it lingers for the next one.
     users: int = 1
+    #: How often for which kind of reason; see :attr:`Reconnect.kind`.
+    reconnects_by_kind: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 # From the one that a person must know of first. A stream with one lost and one good connection

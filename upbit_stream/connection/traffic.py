@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from datetime import datetime, timezone
 from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Reconnect", "Sample", "Traffic"]
+__all__ = ["RECONNECT_KINDS", "Reconnect", "Sample", "Traffic"]
+
+#: What :attr:`Reconnect.kind` may be: closed by the server with a close frame, lost without one,
+#: half-open, too slow, against the rules of WebSocket, ended by an error of the exchange, replaced
+#: by another socket that took over.
+RECONNECT_KINDS = (
+    "closed",
+    "lost",
+    "half_open",
+    "timeout",
+    "protocol",
+    "refused",
+    "replaced",
+    "other",
+)
 
 # Seconds: how far back the samples reach, one a second.
 _SAMPLED = 60
@@ -24,6 +38,10 @@ class Reconnect(msgspec.Struct, frozen=True):
     cause: str
     #: The same moment on ``time.monotonic()``.
     moment: float
+    #: Why, in one of a few words: closed (with a close frame), lost (without), half_open, timeout,
+    #: protocol (it broke the rules), refused (an error of the exchange), replaced (by another
+    #: socket that took over), other.
+    kind: str = "other"
 
 
 class Sample(NamedTuple):
@@ -46,6 +64,8 @@ class Traffic(msgspec.Struct):
     undecodable: int = 0
     unknown: int = 0
     reconnects: int = 0
+    #: The same, by :attr:`Reconnect.kind`.
+    reconnects_by_kind: Counter[str] = msgspec.field(default_factory=Counter)
     #: Milliseconds; None before the first pong.
     ping_latency: float | None = None
     #: The round trips with the moments of their pongs.
@@ -73,9 +93,10 @@ class Traffic(msgspec.Struct):
         """Something went wrong."""
         self.last_error_at = datetime.now(timezone.utc)
 
-    def note_reconnect(self, cause: str) -> None:
+    def note_reconnect(self, cause: str, kind: str = "other") -> None:
         """The socket was lost, or is to be replaced."""
         self.note_error()
         self.reconnects += 1
+        self.reconnects_by_kind[kind] += 1
         at = datetime.now(timezone.utc)
-        self.recent_reconnects.append(Reconnect(at, cause, time.monotonic()))
+        self.recent_reconnects.append(Reconnect(at, cause, time.monotonic(), kind))

@@ -7,20 +7,21 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import length_hint
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Generic, TypeVar
 
-import msgspec
-
 from upbit_stream.config import OverflowPolicy
+from upbit_stream.delivery.callbacks import callback_name
 from upbit_stream.delivery.drops import DropTally
-from upbit_stream.delivery.failures import Failures, callback_name
+from upbit_stream.delivery.failures import Failures
+from upbit_stream.delivery.history import History, RememberingQueue, make_history
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.delivery.queues import Queue, make_queue
+from upbit_stream.delivery.stats import SubscriptionStats
 from upbit_stream.errors import (
     StreamClosedError,
     SubscriptionError,
@@ -30,7 +31,7 @@ from upbit_stream.events import Event
 from upbit_stream.protocol.demands import Demand
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
-__all__ = ["Channel", "SubscriptionStats"]
+__all__ = ["Channel"]
 
 _log = logging.getLogger("upbit_stream")
 
@@ -43,23 +44,6 @@ _CHUNK = 512
 _TELL_EVERY = 1.0
 
 
-class SubscriptionStats(msgspec.Struct, frozen=True):
-    """A subscription's counters at one moment. They start at zero and never go back."""
-
-    #: Events that the connection handed over.
-    received: int
-    #: Events that reached a callback (each once, however many callbacks) or an iteration.
-    delivered: int
-    #: Events that a full queue dropped.
-    dropped: int
-    #: Events that wait at this moment.
-    queued: int
-    #: Calls of callbacks that raised.
-    errors: int
-    #: Seconds since the newest event came; None before the first.
-    last_event_age: float | None
-
-
 class Channel(Generic[E]):
     """A bounded queue with its callbacks, its dispatch thread and its counters.
 
@@ -68,7 +52,13 @@ class Channel(Generic[E]):
     """
 
     def __init__(
-        self, demand: Demand, *, queue_size: int, overflow: OverflowPolicy, notices: NoticeBoard
+        self,
+        demand: Demand,
+        *,
+        queue_size: int,
+        overflow: OverflowPolicy,
+        notices: NoticeBoard,
+        history: int = 0,
     ) -> None:
         self.overflow = overflow
         self.queue_size = queue_size
@@ -83,6 +73,11 @@ class Channel(Generic[E]):
         self._waiting = 0
         self._demand = demand
         self._queue: Queue[E] = make_queue(overflow, queue_size, demand.conflation_key)
+        #: The last events of each code; None: they are not kept.
+        self.history: History[E] | None = None
+        if history:
+            self.history = make_history(demand.type, history)
+            self._queue = RememberingQueue(self._queue, self.history)
         self._drops = DropTally()
         self._drops_told_at = 0.0
         self._callbacks: tuple[Callable[[E], object], ...] = ()
@@ -123,6 +118,8 @@ class Channel(Generic[E]):
                 return ()
             dropped, rest = self._queue.put(events)
             self._received += len(events) - len(rest)
+            if dropped and self.only_kept:
+                self._taken, dropped = self._taken + len(dropped), ()
             if dropped:
                 self._drops.add(dropped)
             if rest:
@@ -184,8 +181,11 @@ class Channel(Generic[E]):
             self._started = True
             self._ensure_worker()
 
-    def add_callback(self, callback: Callable[[E], object]) -> None:
-        """Call ``callback`` with every event, after the callbacks that were added before.
+    def add_callback(
+        self, callback: Callable[[E], object], *, instead_of: Collection[object] = ()
+    ) -> None:
+        """Call ``callback`` with every event, after the callbacks that were added before, and from
+        now on none of those that it is ``instead_of``.
 
         Raises what ended the channel, or :class:`StreamClosedError`;
         :class:`SubscriptionError` when someone iterates over it.
@@ -200,9 +200,21 @@ class Channel(Generic[E]):
                     "you cannot give a callback to a subscription that you iterate over; make a "
                     "second subscription, it costs no second connection"
                 )
-            self._callbacks = (*self._callbacks, callback)
-            self._call = callback if len(self._callbacks) == 1 else self._call_each
+            self._have_callbacks((*self._without(instead_of), callback))
             self._ensure_worker()
+
+    def remove_callbacks(self, those: Collection[object]) -> bool:
+        """Call none of ``those`` any more; whether others are left."""
+        with self._lock:
+            self._have_callbacks(self._without(those))
+            return bool(self._callbacks)
+
+    def _without(self, those: Collection[object]) -> tuple[Callable[[E], object], ...]:
+        return tuple(one for one in self._callbacks if one not in those)
+
+    def _have_callbacks(self, callbacks: tuple[Callable[[E], object], ...]) -> None:
+        self._callbacks = callbacks
+        self._call = callbacks[0] if len(callbacks) == 1 else self._call_each
 
     def _ensure_worker(self) -> None:
         if self._callbacks and self._started and self._worker is None and not self._ended:
@@ -278,6 +290,11 @@ class Channel(Generic[E]):
         return self._error
 
     @property
+    def only_kept(self) -> bool:
+        """Whether nobody takes the events: it is the history that they are wanted for."""
+        return self.history is not None and not self._callbacks and not self._iterated
+
+    @property
     def latest(self) -> dict[str, E]:
         """The newest event of each code, as a copy."""
         return self._latest.copy()
@@ -346,6 +363,11 @@ class Channel(Generic[E]):
     def last_error_at(self) -> datetime | None:
         """When a callback raised last."""
         return self._failures.last_at
+
+    @property
+    def callbacks(self) -> tuple[Callable[[E], object], ...]:
+        """The callbacks, in the order in which they are called."""
+        return self._callbacks
 
     @property
     def callback_names(self) -> str:

@@ -31,6 +31,7 @@ else:
     StreamType = Literal["SNAPSHOT", "REALTIME", "BACKFILL"] | None
     Side = Literal["ASK", "BID"] | None
 
+_encode_json = msgspec.json.Encoder(decimal_format="number").encode
 _EPOCH = _datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -69,9 +70,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """As plain values: a dict with the names of the DEFAULT format.
 
         Every field of the class is there (None where the exchange sent nothing), of events
-        ``received_at``, too; what is inside is dicts and lists.
+        ``received_at``, too; what is inside is dicts and lists. Decimals stay what they are:
+        ``json.dumps(event.to_dict(), default=str)``, or :meth:`to_json`.
         """
         return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON. Decimals are numbers with every digit that they have:
+        ``json.loads(text, parse_float=Decimal)`` reads them back.
+        """
+        return _encode_json(self.to_dict()).decode()
 
     def _identity(self) -> tuple[Any, ...]:
         return astuple(self)
@@ -82,7 +90,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self._public is other._public and self._identity() == other._identity()
 
     def __hash__(self) -> int:
-        return hash((self._public, self._identity()))
+        return hash((self._public, *map(_hashable, self._identity())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickles as the public class: the variants of the wire formats are not importable.
@@ -94,7 +102,13 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return value.copy()
     return value
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(sorted(value.items())) if isinstance(value, dict) else value
 
 
 class Event(Record, frozen=True, kw_only=True, gc=False):
@@ -129,6 +143,11 @@ class Event(Record, frozen=True, kw_only=True, gc=False):
     def received_datetime(self) -> _datetime:
         """``received_at`` as an aware datetime (UTC), to the microsecond."""
         return _EPOCH + timedelta(microseconds=self.received_at // 1000)
+
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import event_card
+
+        return event_card(self)
 
     def _identity(self) -> tuple[Any, ...]:
         fields = self.__struct_fields__

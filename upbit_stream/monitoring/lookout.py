@@ -140,7 +140,7 @@ class Lookout:
             )
 
     def _look_at_queue(self, channel: Channel[Any], watch: _Watch) -> None:
-        if channel.overflow is OverflowPolicy.LATEST:
+        if channel.overflow is OverflowPolicy.LATEST or channel.only_kept:
             return
         filled = channel.queue_length / channel.queue_size
         if filled < _EMPTIED:

@@ -1,0 +1,44 @@
+"""Pictures of the plots: they are widgets, and follow in the browser, too."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.conftest import eventually
+from tests.screenshots.lab import IMAGES, Laboratory
+from upbit_stream.simulator import Simulator
+
+pytestmark = [pytest.mark.screenshots, pytest.mark.timeout(300)]
+
+CELLS = [
+    """
+from upbit_stream import UpbitStream
+stream = UpbitStream()
+candles = stream.candle("KRW-BTC", unit="1m", history=200)
+trades = stream.trade("KRW-BTC", history=2000)
+book = stream.orderbook("KRW-BTC")
+stream.run(2)
+""",
+    "candles.plot()",
+    "trades.plot()",
+    "book.plot()",
+    "stream.run(40)",
+    "stream.close()",
+]
+# How many times as fast as ours the clock of the market runs: a candle of a minute a second.
+_HASTE = 60
+
+
+def test_plots(lab: Laboratory) -> None:
+    began = time.time()
+    with Simulator(rate=120, clock=lambda: began + _HASTE * (time.time() - began)) as sim:
+        shown = lab.run(CELLS, {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url})
+        # When they were shown, there were two or three candles: the page has those that came since.
+        sticks = shown.output(1).locator(".boxlayer path.box")
+        eventually(lambda: sticks.count() >= 30)
+        eventually(lambda: "/" in (shown.output(3).locator(".gtitle").text_content() or ""))
+        for cell, name in ((1, "candlestick"), (2, "price-line"), (3, "order-book")):
+            shown.photograph(cell, IMAGES / f"{name}.png")
+        shown.close()

@@ -1,0 +1,114 @@
+"""A figure that follows a subscription, on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from upbit_stream.delivery.channel import Channel
+from upbit_stream.delivery.history import History, make_history
+from upbit_stream.plots.pictures import Picture
+from upbit_stream.workers import Worker, numbered
+
+__all__ = ["LivePlot", "eyes_on"]
+
+_log = logging.getLogger("upbit_stream")
+
+#: Seconds between two redraws, at least.
+INTERVAL = 0.1
+# Of the time, the part that redraws may take: a large picture is drawn less often.
+_SHARE = 0.1
+# Seconds between two looks, at most: so late is it noticed that nobody has the figure any more.
+_AT_MOST = 1.0
+#: Events that are drawn.
+SHOWN = 2_000
+
+#: What is to be drawn at this moment.
+Eyes = Callable[[], Sequence[Any]]
+
+
+def eyes_on(channel: Channel[Any], code: str) -> Eyes:
+    """What is to be seen of a code: its history, or what the looks themselves have come across."""
+    history = channel.history
+    if history is not None:
+        return lambda: history.of(code)[-SHOWN:]
+    seen: History[Any] = make_history(channel.demand.type, SHOWN)
+
+    def look() -> Sequence[Any]:
+        kept = seen.of(code)
+        newest = channel.latest_of(code)
+        if newest is None or (kept and kept[-1] is newest):
+            return kept
+        seen.add([newest])
+        return seen.of(code)
+
+    return look
+
+
+class LivePlot:
+    """Redraws a figure when there is something new, until the channel has ended, the figure is
+    closed, or nobody has it any more: the thread does not keep it.
+    """
+
+    def __init__(
+        self, channel: Channel[Any], code: str, picture: Picture, eyes: Eyes, figure: Any
+    ) -> None:
+        self._channel = channel
+        self._code = code
+        self._picture = picture
+        self._eyes = eyes
+        self._figure = weakref.ref(figure)
+        self._drawn: object = None
+        self._over = threading.Event()
+        self.worker = Worker(numbered("upbit-plot"), self._follow)
+
+    @property
+    def figure(self) -> Any:
+        """The figure, as long as it is followed; else None."""
+        figure = self._figure()
+        return figure if self.worker.alive and not _closed(figure) else None
+
+    def end(self) -> None:
+        """See :class:`~upbit_stream.companions.Companion`."""
+        self._over.set()
+
+    def disown(self) -> None:
+        """See :class:`~upbit_stream.companions.Companion`."""
+
+    def _follow(self) -> None:
+        pause = INTERVAL
+        over = False
+        while not over:
+            over = self._over.wait(pause) or self._channel.ended  # what came last is drawn, too
+            figure = self._figure()
+            if figure is None or _closed(figure):
+                return
+            began = time.monotonic()
+            try:
+                self.draw(figure)
+            except Exception:
+                if not _closed(figure):
+                    _log.exception("the plot of %s could not be drawn; it has ended", self._code)
+                return
+            finally:
+                del figure
+            took = time.monotonic() - began
+            pause = min(max(INTERVAL, took / _SHARE), _AT_MOST)
+
+    def draw(self, figure: Any) -> None:
+        """Draw what is new, if there is anything."""
+        newest = self._channel.latest_of(self._code)
+        if newest is not None and newest is not self._drawn:
+            events = self._eyes()
+            if events:
+                self._picture.draw(figure, events)
+                self._drawn = newest
+
+
+def _closed(figure: Any) -> bool:
+    """Whether a widget was closed; a figure that is none never is."""
+    return getattr(figure, "comm", figure) is None
