@@ -197,6 +197,11 @@ class UpbitStream(Subscribing):
             f"{len(self._engine.channels)} subscriptions>"
         )
 
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import stream_card
+
+        return stream_card(self)
+
     # Being told.
 
     def on_state(self, handler: Callable[[ConnectionState], R]) -> Callable[[ConnectionState], R]:

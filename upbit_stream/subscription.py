@@ -203,6 +203,11 @@ class Subscription(Generic[E]):
     def __repr__(self) -> str:
         return f"<Subscription {self._channel.demand.describe()}{' closed' * self.closed}>"
 
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import subscription_card
+
+        return subscription_card(self, self._channel.callback_names)
+
 
 def check_callback(callback: object) -> None:
     """Refuse what cannot be called, with ``TypeError``."""

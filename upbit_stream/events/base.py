@@ -123,6 +123,11 @@ class Event(Record, frozen=True, kw_only=True, gc=False):
         """``received_at`` as an aware datetime (UTC), to the microsecond."""
         return _EPOCH + timedelta(microseconds=self.received_at // 1000)
 
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import event_card
+
+        return event_card(self)
+
     def _identity(self) -> tuple[Any, ...]:
         fields = self.__struct_fields__
         return tuple(getattr(self, name) for name in fields if name != "received_at")

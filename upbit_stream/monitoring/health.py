@@ -99,6 +99,11 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
         """
         return not self.problems
 
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import health_card
+
+        return health_card(self)
+
 
 class _Beat(NamedTuple):
     at: float

@@ -222,3 +222,8 @@ class DiagnosticsReport(msgspec.Struct, frozen=True):
         from upbit_stream.monitoring.text import write_text  # it knows this module
 
         return write_text(self)
+
+    def _repr_html_(self) -> str:
+        from upbit_stream.notebook.cards import report_card
+
+        return report_card(self)
