@@ -30,7 +30,7 @@ def take_snapshots(engine: Engine, demand: Demand, timeout: float) -> dict[str, 
     """
     deadline = time.monotonic() + timeout
     channel: Channel[Event] = engine.subscribe(
-        demand, callback=None, queue_size=len(demand.codes), overflow=OverflowPolicy.LATEST
+        demand, queue_size=len(demand.codes), overflow=OverflowPolicy.LATEST
     )
     channel.iterate()
     answers: dict[str, Event] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,6 +11,7 @@ from ssl import SSLContext
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from upbit_stream.kernel import in_kernel
 from upbit_stream.protocol.endpoints import Region, rest_url_beside
 from upbit_stream.protocol.wire_format import WireFormat
 
@@ -238,10 +238,7 @@ _lingering: float | None = None
 def _default_linger() -> float:
     if _lingering is not None:
         return _lingering
-    # What a notebook's kernel has in its main module; nothing is imported to find out.
-    kernel = sys.modules.get("ipykernel.zmqshell")
-    shell = getattr(kernel, "ZMQInteractiveShell", None)
-    return _NOTEBOOK_LINGER if shell is not None and shell.initialized() else 0.0
+    return _NOTEBOOK_LINGER if in_kernel() else 0.0
 
 
 def choose(name: str, value: object, choices: type[_Choice]) -> _Choice:

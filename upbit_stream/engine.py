@@ -91,7 +91,6 @@ class Engine:
         self,
         demand: Demand,
         *,
-        callback: Callable[[Any], object] | None,
         queue_size: int,
         overflow: OverflowPolicy,
     ) -> Channel[Any]:
@@ -106,8 +105,6 @@ class Engine:
         channel: Channel[Any] = Channel(
             demand, queue_size=queue_size, overflow=overflow, notices=self.notices
         )
-        if callback is not None:
-            channel.add_callback(callback)
         with self._lock:
             self._refuse_closed()
             if (refusal := self._unauthorized.get(demand.endpoint)) is not None:

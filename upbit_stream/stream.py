@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from upbit_stream import kernel
 from upbit_stream.asking import ask_list
 from upbit_stream.config import StreamConfig, require_seconds
 from upbit_stream.connection.pool import ConnectionPool, default_pool
@@ -83,6 +84,7 @@ class UpbitStream(Subscribing):
         ``with`` does this. Raises :class:`~upbit_stream.errors.StreamClosedError` after
         :meth:`close`.
         """
+        kernel.look_around()
         self._engine.start()
 
     def wait_connected(self, timeout: float | None = None) -> bool:
@@ -105,6 +107,7 @@ class UpbitStream(Subscribing):
         error that ended every connection for good.
         """
         require_seconds("seconds", seconds)
+        kernel.look_around()
         try:
             self._engine.wait_closed(seconds)
         except KeyboardInterrupt:
@@ -206,7 +209,7 @@ class UpbitStream(Subscribing):
 
     def on_state(self, handler: Callable[[ConnectionState], R]) -> Callable[[ConnectionState], R]:
         """Call ``handler`` with each new :class:`ConnectionState`. Also a decorator."""
-        self._engine.notices.register(NoticeKind.STATE, handler)
+        kernel.add_handler(self._engine, NoticeKind.STATE, handler)
         return handler
 
     def on_error(self, handler: Callable[[UpbitStreamError], R]) -> Callable[[UpbitStreamError], R]:
@@ -218,14 +221,14 @@ class UpbitStream(Subscribing):
         (:class:`~upbit_stream.errors.SubscriptionError`), connections that ended for good. Also a
         decorator.
         """
-        self._engine.notices.register(NoticeKind.ERROR, handler)
+        kernel.add_handler(self._engine, NoticeKind.ERROR, handler)
         return handler
 
     def on_drop(self, handler: Callable[[Drop], R]) -> Callable[[Drop], R]:
         """Call ``handler`` with a :class:`Drop` when a full queue has dropped events. Also a
         decorator.
         """
-        self._engine.notices.register(NoticeKind.DROP, handler)
+        kernel.add_handler(self._engine, NoticeKind.DROP, handler)
         return handler
 
     def on_gap(self, handler: Callable[[Gap], R]) -> Callable[[Gap], R]:
@@ -233,7 +236,7 @@ class UpbitStream(Subscribing):
         fetched afterwards and delivered (``recovered``), and once for what could not be. An outage
         that missed nothing tells nothing. Also a decorator.
         """
-        self._engine.notices.register(NoticeKind.GAP, handler)
+        kernel.add_handler(self._engine, NoticeKind.GAP, handler)
         return handler
 
     def on_health(
@@ -242,5 +245,5 @@ class UpbitStream(Subscribing):
         """Call ``handler`` with the stream's :meth:`health` every ``StreamConfig.health_interval``
         seconds. Also a decorator.
         """
-        self._engine.notices.register(NoticeKind.HEALTH, handler)
+        kernel.add_handler(self._engine, NoticeKind.HEALTH, handler)
         return handler

@@ -296,10 +296,12 @@ class Subscribing:
             require_queue_size(queue_size)
         channel: Channel[E] = self._engine.subscribe(
             demand,
-            callback=callback,
             queue_size=self._config.queue_size if queue_size is None else queue_size,
             overflow=choose(
                 "overflow", self._config.overflow if overflow is None else overflow, OverflowPolicy
             ),
         )
-        return Subscription(channel, self._engine, self)
+        subscription = Subscription(channel, self._engine, self)
+        if callback is not None:
+            subscription(callback)
+        return subscription

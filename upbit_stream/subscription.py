@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from upbit_stream import kernel
 from upbit_stream.config import require_seconds
 from upbit_stream.delivery.channel import Channel, SubscriptionStats
 from upbit_stream.delivery.drops import Drop
@@ -54,7 +55,7 @@ class Subscription(Generic[E]):
         error that ended it, when no event will come.
         """
         check_callback(callback)
-        self._channel.add_callback(callback)
+        kernel.add_callback(self._engine, self._channel, callback)
         return callback
 
     def __iter__(self) -> Iterator[E]:

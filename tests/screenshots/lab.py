@@ -80,8 +80,10 @@ class Shown:
     def output(self, cell: int) -> Locator:
         """Where the output of that cell is, counted from 0."""
         # The first one only sets the environment.
-        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell + 1).locator(
-            ".jp-Cell-outputArea .jp-OutputArea-output"
+        return (
+            self.page.locator(".jp-Notebook .jp-CodeCell")
+            .nth(cell + 1)
+            .locator(".jp-Cell-outputArea .jp-OutputArea-output")
         )
 
     def photograph(self, cell: int, path: Path, *, number: int = 0) -> None:

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import length_hint
 from queue import Empty, SimpleQueue
@@ -17,8 +17,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from upbit_stream.config import OverflowPolicy
+from upbit_stream.delivery.callbacks import callback_name
 from upbit_stream.delivery.drops import DropTally
-from upbit_stream.delivery.failures import Failures, callback_name
+from upbit_stream.delivery.failures import Failures
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.delivery.queues import Queue, make_queue
 from upbit_stream.errors import (
@@ -183,8 +184,11 @@ class Channel(Generic[E]):
             self._started = True
             self._ensure_worker()
 
-    def add_callback(self, callback: Callable[[E], object]) -> None:
-        """Call ``callback`` with every event, after the callbacks that were added before.
+    def add_callback(
+        self, callback: Callable[[E], object], *, instead_of: Collection[object] = ()
+    ) -> None:
+        """Call ``callback`` with every event, after the callbacks that were added before, and from
+        now on none of those that it is ``instead_of``.
 
         Raises what ended the channel, or :class:`StreamClosedError`;
         :class:`SubscriptionError` when someone iterates over it.
@@ -199,9 +203,21 @@ class Channel(Generic[E]):
                     "you cannot give a callback to a subscription that you iterate over; make a "
                     "second subscription, it costs no second connection"
                 )
-            self._callbacks = (*self._callbacks, callback)
-            self._call = callback if len(self._callbacks) == 1 else self._call_each
+            self._have_callbacks((*self._without(instead_of), callback))
             self._ensure_worker()
+
+    def remove_callbacks(self, those: Collection[object]) -> bool:
+        """Call none of ``those`` any more; whether others are left."""
+        with self._lock:
+            self._have_callbacks(self._without(those))
+            return bool(self._callbacks)
+
+    def _without(self, those: Collection[object]) -> tuple[Callable[[E], object], ...]:
+        return tuple(one for one in self._callbacks if one not in those)
+
+    def _have_callbacks(self, callbacks: tuple[Callable[[E], object], ...]) -> None:
+        self._callbacks = callbacks
+        self._call = callbacks[0] if len(callbacks) == 1 else self._call_each
 
     def _ensure_worker(self) -> None:
         if self._callbacks and self._started and self._worker is None and not self._ended:
@@ -345,6 +361,11 @@ class Channel(Generic[E]):
     def last_error_at(self) -> datetime | None:
         """When a callback raised last."""
         return self._failures.last_at
+
+    @property
+    def callbacks(self) -> tuple[Callable[[E], object], ...]:
+        """The callbacks, in the order in which they are called."""
+        return self._callbacks
 
     @property
     def callback_names(self) -> str:

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
 
+from upbit_stream.delivery.callbacks import SelfShowing, callback_name, original
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.errors import CallbackError
 from upbit_stream.events import Event
 
-__all__ = ["Failures", "callback_name"]
+__all__ = ["Failures"]
 
 _log = logging.getLogger("upbit_stream")
 
@@ -35,32 +35,25 @@ class Failures:
         """``callback`` raised ``error`` for ``event``."""
         self.count += 1
         self.last_at = datetime.now(timezone.utc)
-        name, title = callback_name(callback), _title(event)
-        now = time.monotonic()
-        if now - self._logged_at >= _LOG_EVERY:
-            also = f" ({self._unlogged} more were not logged)" if self._unlogged else ""
-            self._logged_at, self._unlogged = now, 0
-            _log.error(
-                "the callback %s raised for %s; the stream goes on%s",
-                name,
-                title,
-                also,
-                exc_info=error,
-            )
+        headline = f"the callback {callback_name(callback)} raised for {_title(event)}"
+        if isinstance(callback, SelfShowing):
+            callback.show(f"{headline}; the stream goes on", error)
         else:
-            self._unlogged += 1
+            self._log(headline, error)
         told = CallbackError(
-            f"the callback {name} raised for {title}: {_text(error)}",
-            callback=callback,
-            event=event,
+            f"{headline}: {_text(error)}", callback=original(callback), event=event
         )
         told.__cause__ = error
         self._notices.post(NoticeKind.ERROR, told)
 
-
-def callback_name(callback: Callable[..., Any]) -> str:
-    """A callback, for people."""
-    return getattr(callback, "__qualname__", None) or repr(callback)
+    def _log(self, headline: str, error: BaseException) -> None:
+        now = time.monotonic()
+        if now - self._logged_at >= _LOG_EVERY:
+            also = f" ({self._unlogged} more were not logged)" if self._unlogged else ""
+            self._logged_at, self._unlogged = now, 0
+            _log.error("%s; the stream goes on%s", headline, also, exc_info=error)
+        else:
+            self._unlogged += 1
 
 
 def _title(event: Event) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
+from upbit_stream.delivery.callbacks import SelfShowing, callback_name
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["NoticeBoard", "NoticeKind"]
@@ -48,12 +49,17 @@ class NoticeBoard:
         # inside another put() on the same thread. None is the end.
         self._queue: SimpleQueue[tuple[NoticeKind, Any] | None] = SimpleQueue()
 
-    def register(self, kind: NoticeKind, handler: Handler) -> None:
-        """Call ``handler`` with every notice of that kind from now on."""
+    def register(
+        self, kind: NoticeKind, handler: Handler, *, instead_of: Collection[object] = ()
+    ) -> None:
+        """Call ``handler`` with every notice of that kind from now on, and none of those any more
+        that it is ``instead_of``.
+        """
         if not callable(handler):
             raise TypeError(f"on_{kind.value}({handler!r}): a callable is needed")
         with self._lock:
-            self._handlers[kind] = (*self._handlers.get(kind, ()), handler)
+            kept = (one for one in self._handlers.get(kind, ()) if one not in instead_of)
+            self._handlers[kind] = (*kept, handler)
             if self._worker is None and not self._ended:
                 worker = Worker(numbered("upbit-dispatch-notices"), self._dispatch)
                 worker.start()
@@ -67,6 +73,10 @@ class NoticeBoard:
             _log.warning("an on_%s handler is stuck; not told: %s", kind.value, notice)
             return
         self._queue.put((kind, notice))
+
+    def handlers(self, kind: NoticeKind) -> tuple[Handler, ...]:
+        """Those of that kind, in the order in which they are called."""
+        return self._handlers.get(kind, ())
 
     def wanted(self, kind: NoticeKind) -> bool:
         """Whether anyone has registered for that kind."""
@@ -105,9 +115,13 @@ class NoticeBoard:
     def _dispatch(self) -> None:
         while (item := self._queue.get()) is not None:
             kind, notice = item
-            for handler in self._handlers.get(kind, ()):
+            for handler in self.handlers(kind):
                 try:
                     handler(notice)
-                except BaseException:
+                except BaseException as error:
                     # Telling on_error of a failing on_error would never end.
-                    _log.exception("the on_%s handler %r raised", kind.value, handler)
+                    headline = f"the on_{kind.value} handler {callback_name(handler)} raised"
+                    if isinstance(handler, SelfShowing):
+                        handler.show(headline, error)
+                    else:
+                        _log.exception(headline)

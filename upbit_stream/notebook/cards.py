@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from upbit_stream.connection.states import ConnectionState
 from upbit_stream.events import Asset, Candle, Event, MyAsset, Orderbook, Ticker, Trade
 from upbit_stream.notebook import figures
-from upbit_stream.notebook.markup import Text, Tone, card, facts, fields, folded, note, table
+from upbit_stream.notebook.markup import Row, Text, Tone, card, facts, fields, folded, note, table
 from upbit_stream.notebook.words import say
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def stream_card(stream: UpbitStream) -> str:
         (say("reconnects"), f"{stats.reconnects:,}"),
     ]
     titles = [say(one) for one in ("subscription", "delivered", "queued", "dropped", "errors")]
-    lines = [
+    lines: list[Row] = [
         [
             f"{one.type} {_codes(one.codes)}".rstrip(),
             f"{one.stats.delivered:,}",
@@ -109,7 +109,7 @@ def health_card(health: ConnectionHealth) -> str:
     badge = Text(say("healthy"), Tone.GOOD)
     if not health.is_healthy():
         badge = Text(say("not healthy"), Tone.BAD)
-    rows = [
+    rows: list[tuple[str, str | Text]] = [
         (say("state"), say(health.state.value)),
         (
             say("ping"),
@@ -144,7 +144,7 @@ def health_card(health: ConnectionHealth) -> str:
     return card(f"{say('Health')} · {health.name}", badge, problems, facts(rows), below)
 
 
-def _connection(health: ConnectionHealth) -> list[str | Text]:
+def _connection(health: ConnectionHealth) -> Row:
     return [
         health.name,
         Text(say(health.state.value), state_tone(health.state)),
@@ -174,12 +174,12 @@ def report_card(report: DiagnosticsReport) -> str:
     return card(say("Connection test"), badge, *parts)
 
 
-def _criterion(criterion: Criterion) -> list[str | Text]:
+def _criterion(criterion: Criterion) -> Row:
     from upbit_stream.monitoring.text import describe_figure
 
     mark = Text(say("met"), Tone.GOOD) if criterion.met else Text(say("not met"), Tone.BAD)
-    sign = "<" if criterion.relation == "<" else "≤"
-    limit = f"{sign} {criterion.limit:g} {criterion.unit}".rstrip()
+    sign = "< " if criterion.relation == "<" else "≤ " if criterion.limit else ""
+    limit = f"{sign}{criterion.limit:g} {criterion.unit}".rstrip()
     return [say(criterion.name), describe_figure(criterion), limit, mark]
 
 
@@ -205,12 +205,10 @@ _NESTED = ("orderbook_units", "assets")
 def _essence(event: Event) -> tuple[list[tuple[str, str | Text]], str]:
     """The fields that matter, and a table, if there is one."""
     if isinstance(event, Ticker):
+        change = event.signed_change_rate
         return [
-            ("trade_price", Text(figures.price(event.trade_price), _tone(event.signed_change_rate))),
-            (
-                "signed_change_rate",
-                Text(figures.percent(event.signed_change_rate), _tone(event.signed_change_rate)),
-            ),
+            ("trade_price", Text(figures.price(event.trade_price), _tone(change))),
+            ("signed_change_rate", Text(figures.percent(change), _tone(change))),
             ("high_price", figures.price(event.high_price)),
             ("low_price", figures.price(event.low_price)),
             ("acc_trade_price_24h", figures.amount(event.acc_trade_price_24h)),
@@ -248,10 +246,11 @@ def _tone(change: float | None) -> Tone:
 
 def _book(book: Orderbook) -> str:
     asks, bids = book.asks[:_ROWS], book.bids[:_ROWS]
-    rows = [
+    rows: list[Row] = [
         [say("ask"), Text(figures.price(one.price), Tone.FALL), figures.amount(one.size)]
         for one in reversed(asks)
-    ] + [
+    ]
+    rows += [
         [say("bid"), Text(figures.price(one.price), Tone.RISE), figures.amount(one.size)]
         for one in bids
     ]

@@ -7,11 +7,12 @@ such that can be read on white and on black.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from html import escape
-from typing import NamedTuple
+from typing import TypeAlias
 
-__all__ = ["Text", "Tone", "card", "facts", "fields", "folded", "note", "table"]
+__all__ = ["Row", "Text", "Tone", "card", "facts", "fields", "folded", "note", "table"]
 
 _LINE = "rgba(128,128,128,.3)"
 _CARD = (
@@ -36,18 +37,22 @@ class Tone(Enum):
 
     PLAIN = ""
     QUIET = "quiet"
-    GOOD = "#15914b"
+    GOOD = "#179a50"
     WARNING = "#b7791f"
     BAD = "#d6455d"
     RISE = "#dc4a5a"
     FALL = "#3f83e0"
 
 
-class Text(NamedTuple):
+@dataclass(frozen=True)
+class Text:
     """A text with a tone."""
 
     text: str
     tone: Tone = Tone.PLAIN
+
+
+Row: TypeAlias = "Sequence[str | Text]"
 
 
 def card(title: str, badge: Text | None, *parts: str) -> str:
@@ -72,7 +77,7 @@ def fields(rows: Iterable[tuple[str, str | Text]]) -> str:
     )
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> str:
+def table(titles: Sequence[str], rows: Iterable[Row]) -> str:
     """Columns with titles. All but the first are numbers, and stand to the right."""
     head = "".join(_label(one, right=place > 0) for place, one in enumerate(titles))
     lines = ("".join(_cell(one, right=place > 0) for place, one in enumerate(row)) for row in rows)
@@ -102,9 +107,9 @@ def _label(text: str, *, right: bool = False) -> str:
 
 
 def _cell(value: str | Text, *, right: bool = False, more: str = "") -> str:
-    text, tone = (value, Tone.PLAIN) if isinstance(value, str) else value
-    styles = (_CELL, f"text-align:{'right' if right else 'left'}", _colour(tone), more)
-    return f'<td style="{";".join(filter(None, styles))}">{escape(text)}</td>'
+    said = Text(value) if isinstance(value, str) else value
+    styles = (_CELL, f"text-align:{'right' if right else 'left'}", _colour(said.tone), more)
+    return f'<td style="{";".join(filter(None, styles))}">{escape(said.text)}</td>'
 
 
 def _colour(tone: Tone) -> str:
