@@ -93,6 +93,7 @@ class Engine:
         *,
         queue_size: int,
         overflow: OverflowPolicy,
+        kind: type[Channel[Any]] = Channel,
     ) -> Channel[Any]:
         """A new channel, served from now on if the engine runs.
 
@@ -102,9 +103,7 @@ class Engine:
         self._region.check(demand.type)
         if demand.endpoint.needs_keys:
             self._credentials.require(demand.type)
-        channel: Channel[Any] = Channel(
-            demand, queue_size=queue_size, overflow=overflow, notices=self.notices
-        )
+        channel = kind(demand, queue_size=queue_size, overflow=overflow, notices=self.notices)
         with self._lock:
             self._refuse_closed()
             if (refusal := self._unauthorized.get(demand.endpoint)) is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from upbit_stream import kernel
 from upbit_stream.asking import ask_list
@@ -18,11 +18,15 @@ from upbit_stream.engine import Engine
 from upbit_stream.errors import UpbitStreamError
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.auth import find_credentials
+from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.endpoints import find_region
 from upbit_stream.recovery.gaps import Gap
 from upbit_stream.subscribing import Subscribing
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
+
+if TYPE_CHECKING:
+    from upbit_stream.notebook.live import LiveView
 
 __all__ = ["UpbitStream"]
 
@@ -204,6 +208,21 @@ class UpbitStream(Subscribing):
         from upbit_stream.notebook.cards import stream_card
 
         return stream_card(self)
+
+    # In a notebook.
+
+    def live(self, codes: str | Iterable[str] = ()) -> LiveView:
+        """A table of the market that moves, with a sparkline for each code, the state and the
+        health below it, and a button that stops it. For notebooks: show it as a cell's last value.
+
+        ``codes``: what to show; tickers of them are subscribed for as long as the view is there.
+        Without: all that the stream's subscriptions are about, up to 50 codes. It starts the
+        stream, draws at most ten times a second, and only while it can be seen. Needs the extra
+        ``notebook``; ``ImportError`` without. Otherwise it raises what :meth:`ticker` raises.
+        """
+        from upbit_stream.notebook.live import LiveView
+
+        return LiveView(self._engine, self, check_codes(codes) if codes else ())
 
     # Being told.
 

@@ -94,7 +94,7 @@ class Kernel:
             "store_history": True,
             "user_expressions": {},
             "allow_stdin": False,
-            "stop_on_error": True,
+            "stop_on_error": False,
         }
         return self._send("execute_request", content, {"cellId": cell} if cell else {})
 
