@@ -122,6 +122,46 @@ class Kernel:
                 return "idle" in states
             time.sleep(0.005)
 
+    # Widgets.
+
+    def say(self, widget: str, **content: Any) -> None:
+        """Send a custom message, as the widget's front end does."""
+        data = {"method": "custom", "content": content}
+        self._send("comm_msg", {"comm_id": widget, "data": data})
+
+    def widget(self, run: str) -> str:
+        """The widget that the run has displayed; its name."""
+        (shown,) = self.of_type(run, "execute_result")
+        return str(shown["data"]["application/vnd.jupyter.widget-view+json"]["model_id"])
+
+    def updates(self, widget: str) -> list[tuple[float, dict[str, Any]]]:
+        """What was sent to the widget's front end after its beginning: when (seconds since the
+        epoch), and which of its values changed.
+        """
+        found = [
+            (message["header"]["date"].timestamp(), message["content"]["data"]["state"])
+            for messages in list(self._messages.values())
+            for message in list(messages)
+            if message["header"]["msg_type"] == "comm_msg"
+            and message["content"]["comm_id"] == widget
+            and message["content"]["data"].get("method") == "update"
+        ]
+        return sorted(found, key=lambda update: update[0])
+
+    def value(self, widget: str, name: str) -> Any:
+        """The newest value of that name that the widget's front end has."""
+        (begun,) = (
+            message["content"]["data"]["state"]
+            for messages in list(self._messages.values())
+            for message in list(messages)
+            if message["header"]["msg_type"] == "comm_open"
+            and message["content"]["comm_id"] == widget
+        )
+        newest = begun.get(name)
+        for _, state in self.updates(widget):
+            newest = state.get(name, newest)
+        return newest
+
     # Their outputs.
 
     def of_type(self, run: str, type_: str) -> list[dict[str, Any]]:

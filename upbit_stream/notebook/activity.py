@@ -31,7 +31,7 @@ class _Activity:
     def _end(self, *_: object) -> None:
         self._ended_at = time.monotonic()
 
-    def heard_until(self, since: float, now: float) -> float:
+    def held_until(self, since: float, now: float) -> float:
         """Until when a word that was said at ``since`` could not have been taken back."""
         if self._began_at > self._ended_at:
             return now

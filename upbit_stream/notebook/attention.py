@@ -24,7 +24,7 @@ class Attention:
     def __init__(self) -> None:
         # Of each view that is seen: when that was said.
         self._seen: dict[str, float] = {}
-        self._expected_at = float("-inf")
+        self._expected_at: float | None = None
 
     def expect(self) -> None:
         """It is being displayed."""
@@ -32,7 +32,7 @@ class Attention:
 
     def note(self, view: str, seen: bool) -> None:
         """A view has said that it is seen, or that it is not."""
-        self._expected_at = float("-inf")
+        self._expected_at = None
         if seen:
             self._seen[view] = time.monotonic()
         else:
@@ -43,8 +43,8 @@ class Attention:
         """Whether there is someone who looks."""
         now = time.monotonic()
 
-        def holds(said_at: float, seconds: float) -> bool:
-            return now - max(said_at, activity().heard_until(said_at, now)) < seconds
+        def holds(said_at: float | None, seconds: float) -> bool:
+            return said_at is not None and now - activity().held_until(said_at, now) < seconds
 
         self._seen = {view: at for view, at in self._seen.items() if holds(at, _LEASE)}
         return bool(self._seen) or holds(self._expected_at, _WELCOME)

@@ -69,10 +69,11 @@ def _line(prices: Iterable[Any]) -> str:
     prices = list(prices)
     low, high = min(prices), max(prices)
     step = _WIDTH / (_POINTS - 1)
-    # It grows from the left, and moves once it is full. A flat one lies in the middle.
+    # The newest is at the right edge. A flat one lies in the middle.
+    left = _WIDTH - step * (len(prices) - 1)
     scale = (_HEIGHT - 2) / (high - low) if high > low else 0.0
     base = _HEIGHT - 1 if high > low else _HEIGHT / 2
     return " ".join(
-        f"{place * step:.1f},{base - (price - low) * scale:.1f}"
+        f"{left + place * step:.1f},{base - (price - low) * scale:.1f}"
         for place, price in enumerate(prices)
     )
