@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 import weakref
@@ -72,6 +73,8 @@ class LiveView(anywidget.AnyWidget):
         self._stopped = False
         self._worker: Worker | None = None
         self._wake = threading.Event()
+        # Without it ipykernel 7.0 cannot send anything from a thread.
+        self._context = contextvars.copy_context()
         # The drawing thread's.
         self._lines = Sparks()
         self._sampled_at = float("-inf")
@@ -130,7 +133,9 @@ class LiveView(anywidget.AnyWidget):
         """Have a thread while there is someone who looks."""
         with self._lock:
             if self._worker is None and self._attention.paid and not self._over:
-                self._worker = Worker(numbered("upbit-live"), self._follow)
+                self._worker = Worker(
+                    numbered("upbit-live"), lambda: self._context.copy().run(self._follow)
+                )
                 self._worker.start()
         if self._over:
             self._draw()  # it may have ended while nobody looked
