@@ -187,7 +187,8 @@ def event_card(event: Event) -> str:
     """An event: what matters of it, and all fields when they are asked for."""
     plain = {name: value for name, value in event.to_dict().items() if value is not None}
     shown, inside = _essence(event)
-    title = event.type if event.code is None else f"{event.type} {event.code}"
+    kind = event.type or type(event).__name__
+    title = kind if event.code is None else f"{kind} {event.code}"
     tones = {"REALTIME": Tone.GOOD, "BACKFILL": Tone.WARNING}
     badge = None
     if event.stream_type is not None:
