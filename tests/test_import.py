@@ -34,3 +34,5 @@ def test_keys_and_rest_are_imported_when_they_are_needed() -> None:
     assert "websocket" in loaded
     unneeded = {"jwt", "cryptography", "urllib3", "psutil", "websockets", "typer", "rich"}
     assert not loaded & {*unneeded, "zstandard", "pyarrow"}
+    assert not loaded & {"IPython", "ipykernel", "anywidget", "ipywidgets", "traitlets"}
+    assert "upbit_stream.notebook" not in done.stdout.split()

@@ -86,7 +86,7 @@ def _held(stream: UpbitStream, names: dict[str, Any]) -> bool:
     """
     hidden = {"In", "Out"}
     left = deque(
-        value for name, value in names.items() if not name.startswith("_") and name not in hidden
+        value for name, value in list(names.items()) if not name.startswith("_") and name not in hidden
     )
     seen: set[int] = set()
     while left and len(seen) < _OBJECTS:
