@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
+from upbit_stream import kernel
 from upbit_stream.asking import take_snapshots
 from upbit_stream.config import (
     OverflowPolicy,
@@ -301,6 +302,7 @@ class Subscribing:
                 "overflow", self._config.overflow if overflow is None else overflow, OverflowPolicy
             ),
         )
+        kernel.subscribed(self._engine, channel)
         subscription = Subscription(channel, self._engine, self)
         if callback is not None:
             subscription(callback)

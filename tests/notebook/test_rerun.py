@@ -126,3 +126,24 @@ def test_methods_of_two_objects_are_two_but_a_cell_again_is_not(kernel: Kernel) 
         kernel.run('bot = Bot(); stream.trade("KRW-BTC", bot.on_trade)', "one")
         kernel.run('more = Bot(); stream.trade("KRW-BTC", more.on_trade)', "two")
     assert kernel.ask("len(stream.subscriptions)") == "2"
+
+
+def test_a_loop_that_is_run_again(kernel: Kernel) -> None:
+    kernel.run(STREAM)
+    cell = """
+for book in stream.orderbook("KRW-BTC"):
+    break
+book = stream.orderbook("KRW-ETH"); book
+"""
+    for _ in range(5):
+        kernel.run(cell, "one")
+    kernel.run(cell, "two")
+    assert kernel.ask("[one.codes for one in stream.subscriptions]") == str(
+        [("KRW-BTC",), ("KRW-ETH",)] * 2
+    )
+
+
+def test_in_one_run_two_of_them_are_two(kernel: Kernel) -> None:
+    kernel.run(STREAM)
+    kernel.run('both = [stream.trade("KRW-BTC") for _ in range(2)]')
+    assert kernel.ask("len(stream.subscriptions)") == "2"
