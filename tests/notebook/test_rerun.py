@@ -45,24 +45,23 @@ def test_ten_times_the_same_cells(kernel: Kernel, market: Simulator, trade: Trad
 
 def test_only_the_callback_again(kernel: Kernel, trade: Trader) -> None:
     kernel.run(STREAM)
-    first = kernel.run(CALLBACK)
-    for _ in range(9):
-        last = kernel.run(CALLBACK)
+    *earlier, last = [kernel.run(CALLBACK) for _ in range(10)]
     line = trade()
     eventually(lambda: line in kernel.text(last))
     assert kernel.text(last).count(line) == 1
-    assert line not in kernel.text(first)
+    assert not any(line in kernel.text(run) for run in earlier)
     assert kernel.ask("len(stream.subscriptions)") == "1"
 
 
 def test_a_held_subscription_decorated_again(kernel: Kernel, trade: Trader) -> None:
     kernel.run(STREAM)
     kernel.run('held = stream.trade("KRW-BTC")')
-    for _ in range(3):
-        last = kernel.run("@held\ndef on_trade(trade): print(int(trade.trade_price))")
+    cell = "@held\ndef on_trade(trade): print(int(trade.trade_price))"
+    *earlier, last = [kernel.run(cell) for _ in range(3)]
     line = trade()
     eventually(lambda: line in kernel.text(last))
     assert kernel.text(last).count(line) == 1
+    assert not any(line in kernel.text(run) for run in earlier)
     assert kernel.ask("held.closed") == "False"
 
 
@@ -79,11 +78,11 @@ held.add("KRW-ETH")
 
 def test_handlers(kernel: Kernel, market: Simulator) -> None:
     kernel.run(STREAM)
-    for _ in range(3):
-        last = kernel.run(HANDLER)
+    *earlier, last = [kernel.run(HANDLER) for _ in range(3)]
     kernel.run(CALLBACK)
     eventually(lambda: "state connected" in kernel.text(last))
     assert kernel.text(last).count("state connected") == 1
+    assert not any(kernel.text(run) for run in earlier)
 
 
 def test_another_name_or_none_adds(kernel: Kernel, trade: Trader) -> None:
