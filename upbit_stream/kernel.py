@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from upbit_stream.delivery.notices import NoticeKind
     from upbit_stream.engine import Engine
 
-__all__ = ["add_callback", "add_handler", "in_kernel", "look_around"]
+__all__ = ["add_callback", "add_handler", "in_kernel", "look_around", "subscribed"]
 
 
 def in_kernel() -> bool:
@@ -22,6 +22,15 @@ def in_kernel() -> bool:
     module = sys.modules.get("ipykernel.zmqshell")
     shell = getattr(module, "ZMQInteractiveShell", None)
     return shell is not None and bool(shell.initialized())
+
+
+def subscribed(engine: Engine, channel: Channel[Any]) -> None:
+    """In a notebook: it takes the place of what an earlier run of the cell subscribed."""
+    if in_kernel():
+        from upbit_stream.notebook.rerun import replace_subscription
+
+        look_around()
+        replace_subscription(engine, channel)
 
 
 def add_callback(engine: Engine, channel: Channel[Any], callback: Callable[[Any], object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
+from upbit_stream import kernel
 from upbit_stream.asking import take_snapshots
 from upbit_stream.config import (
     OverflowPolicy,
@@ -316,6 +317,7 @@ class Subscribing:
             ),
             history=history,
         )
+        kernel.subscribed(self._engine, channel)
         subscription = Subscription(channel, self._engine, self)
         if callback is not None:
             subscription(callback)

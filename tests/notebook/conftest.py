@@ -29,6 +29,9 @@ for _engine in list(_engines):
     _engine.close(3)
 from upbit_stream.connection.pool import default_pool
 default_pool().close_idle()
+import sys
+if "ipywidgets" in sys.modules:
+    sys.modules["ipywidgets"].Widget.close_all()
 import time
 while any("upbit-live" in name for name in threads()):
     time.sleep(0.01)

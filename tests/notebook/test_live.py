@@ -134,6 +134,16 @@ def test_the_same_cell_again_and_another(kernel: Kernel) -> None:
     assert kernel.ask("len(stream.subscriptions)") == "2"
 
 
+def test_a_cell_that_makes_the_stream_as_well(kernel: Kernel) -> None:
+    for _ in range(3):
+        widget = kernel.widget(kernel.run(f"{STREAM}; {LIVE}", "one"))
+    kernel.say(widget, view=widget, visible=True)
+    eventually(lambda: drawing(kernel) == 1)
+    kernel.run("import ipywidgets; from upbit_stream.notebook.live import LiveView")
+    made = "[one for one in ipywidgets.widgets.widget._instances.values()]"
+    assert kernel.ask(f"sum(isinstance(one, LiveView) for one in {made})") == "1"
+
+
 @pytest.mark.parametrize("end", ["view.close()", "stream.close()", "view.stop()"])
 def test_it_ends(kernel: Kernel, end: str) -> None:
     kernel.run(STREAM)

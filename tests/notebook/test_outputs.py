@@ -65,6 +65,22 @@ def on_trade(trade):
     assert "channel.py" not in shown
 
 
+def test_the_same_exception_is_counted(kernel: Kernel, trade: Trader) -> None:
+    kernel.run("from upbit_stream.notebook import failures; failures._COUNT_EVERY = 0")
+    kernel.run(STREAM)
+    run = kernel.run("""
+@stream.trade("KRW-BTC")
+def on_trade(trade):
+    1 / 0
+""")
+    eventually(lambda: "division by zero" in plain(kernel.text(run, "stderr")))
+    trade()
+    trade()
+    eventually(lambda: "(2 times more since it was shown)" in kernel.text(run, "stderr"))
+    kernel.run("failures._COUNT_EVERY = 60")
+    assert kernel.text(run, "stderr").count("Traceback") == 1
+
+
 def test_another_exception_is_shown_as_well(kernel: Kernel, trade: Trader) -> None:
     kernel.run(STREAM)
     run = kernel.run("""

@@ -45,24 +45,23 @@ def test_ten_times_the_same_cells(kernel: Kernel, market: Simulator, trade: Trad
 
 def test_only_the_callback_again(kernel: Kernel, trade: Trader) -> None:
     kernel.run(STREAM)
-    first = kernel.run(CALLBACK)
-    for _ in range(9):
-        last = kernel.run(CALLBACK)
+    *earlier, last = [kernel.run(CALLBACK) for _ in range(10)]
     line = trade()
     eventually(lambda: line in kernel.text(last))
     assert kernel.text(last).count(line) == 1
-    assert line not in kernel.text(first)
+    assert not any(line in kernel.text(run) for run in earlier)
     assert kernel.ask("len(stream.subscriptions)") == "1"
 
 
 def test_a_held_subscription_decorated_again(kernel: Kernel, trade: Trader) -> None:
     kernel.run(STREAM)
     kernel.run('held = stream.trade("KRW-BTC")')
-    for _ in range(3):
-        last = kernel.run("@held\ndef on_trade(trade): print(int(trade.trade_price))")
+    cell = "@held\ndef on_trade(trade): print(int(trade.trade_price))"
+    *earlier, last = [kernel.run(cell) for _ in range(3)]
     line = trade()
     eventually(lambda: line in kernel.text(last))
     assert kernel.text(last).count(line) == 1
+    assert not any(line in kernel.text(run) for run in earlier)
     assert kernel.ask("held.closed") == "False"
 
 
@@ -79,11 +78,11 @@ held.add("KRW-ETH")
 
 def test_handlers(kernel: Kernel, market: Simulator) -> None:
     kernel.run(STREAM)
-    for _ in range(3):
-        last = kernel.run(HANDLER)
+    *earlier, last = [kernel.run(HANDLER) for _ in range(3)]
     kernel.run(CALLBACK)
     eventually(lambda: "state connected" in kernel.text(last))
     assert kernel.text(last).count("state connected") == 1
+    assert not any(kernel.text(run) for run in earlier)
 
 
 def test_another_name_or_none_adds(kernel: Kernel, trade: Trader) -> None:
@@ -125,4 +124,25 @@ def test_methods_of_two_objects_are_two_but_a_cell_again_is_not(kernel: Kernel) 
     for _ in range(3):
         kernel.run('bot = Bot(); stream.trade("KRW-BTC", bot.on_trade)', "one")
         kernel.run('more = Bot(); stream.trade("KRW-BTC", more.on_trade)', "two")
+    assert kernel.ask("len(stream.subscriptions)") == "2"
+
+
+def test_a_loop_that_is_run_again(kernel: Kernel) -> None:
+    kernel.run(STREAM)
+    cell = """
+for book in stream.orderbook("KRW-BTC"):
+    break
+book = stream.orderbook("KRW-ETH"); book
+"""
+    for _ in range(5):
+        kernel.run(cell, "one")
+    kernel.run(cell, "two")
+    assert kernel.ask("[one.codes for one in stream.subscriptions]") == str(
+        [("KRW-BTC",), ("KRW-ETH",)] * 2
+    )
+
+
+def test_in_one_run_two_of_them_are_two(kernel: Kernel) -> None:
+    kernel.run(STREAM)
+    kernel.run('both = [stream.trade("KRW-BTC") for _ in range(2)]')
     assert kernel.ask("len(stream.subscriptions)") == "2"

@@ -64,6 +64,7 @@ _OPEN = """async () => {
     await context.session.kernel.info;
 }"""
 _RUN = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+_BEGIN = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 _THEME = """async theme => {
     await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
 }"""
@@ -71,11 +72,19 @@ _SHUT = "async () => { await window.jupyterapp.shell.currentWidget.sessionContex
 
 
 class Shown:
-    """A notebook in the browser, whose cells have run."""
+    """A notebook in the browser."""
 
     def __init__(self, page: Page) -> None:
         #: For what is clicked and waited for beyond this.
         self.page = page
+
+    def run(self) -> None:
+        """Run all cells, and wait until they have run."""
+        self.page.evaluate(_RUN)
+
+    def begin(self) -> None:
+        """Run all cells, and wait for nothing."""
+        self.page.evaluate(_BEGIN)
 
     def output(self, cell: int) -> Locator:
         """Where the output of that cell is, counted from 0."""
@@ -174,7 +183,22 @@ class Laboratory:
         theme: str = LIGHT,
         width: int = 900,
     ) -> Shown:
-        """Open a notebook with these cells, run all of them, and wait until they have run.
+        """Open a notebook with these cells, run all of them, and wait until they have run. The
+        arguments are those of :meth:`open`.
+        """
+        shown = self.open(cells, environ, theme=theme, width=width)
+        shown.run()
+        return shown
+
+    def open(
+        self,
+        cells: Sequence[str],
+        environ: Mapping[str, str] | None = None,
+        *,
+        theme: str = LIGHT,
+        width: int = 900,
+    ) -> Shown:
+        """Open a notebook with these cells, of which none has run.
 
         ``environ`` is what the kernel's environment gets in addition; ``width`` is the page's, in
         CSS pixels. Close what is returned, or its kernel runs until the server ends.
@@ -196,5 +220,4 @@ class Laboratory:
         page.wait_for_function("() => window.jupyterapp !== undefined")
         page.evaluate(_OPEN)
         page.evaluate(_THEME, theme)
-        page.evaluate(_RUN)
         return Shown(page)

@@ -31,7 +31,7 @@ threading.Thread(target=tell, daemon=True).start()
 
 
 def prices(shown: Shown) -> list[str]:
-    return shown.output(0).locator(".upbit-live td:nth-child(2)").all_inner_texts()
+    return list(shown.output(0).locator(".upbit-live td:nth-child(2)").all_inner_texts())
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,20 @@ def test_it_rests_when_it_is_not_seen(lab: Laboratory) -> None:
         eventually(lambda: told.inner_text().strip("' \n") == "-")
         shown.output(0).first.evaluate("node => node.style.display = ''")
         eventually(lambda: "upbit-live" in told.inner_text())
+        shown.close()
+
+
+def test_it_is_drawn_while_a_cell_runs(lab: Laboratory) -> None:
+    with Simulator(rate=50) as sim:
+        environ = {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url}
+        shown = lab.open([LIVE, "stream.run(8); print('ran')"], environ)
+        shown.begin()
+        eventually(lambda: len(prices(shown)) == 5, 60.0)
+        for _ in range(3):
+            before = prices(shown)
+            eventually(lambda before=before: prices(shown) != before)  # type: ignore[misc]
+        assert shown.output(1).count() == 0
+        # The kernel hears of the button when the cell has ended.
+        shown.output(0).get_by_role("button").click()
+        eventually(lambda: "stopped" in shown.output(0).inner_text())
         shown.close()

@@ -35,7 +35,7 @@ WebSocketDiagnostics(codes=["KRW-BTC", "KRW-ETH"]).run_connection_test(5)
 def test_values(lab: Laboratory, suffix: str, theme: str, language: str) -> None:
     with Simulator() as sim:
         environ = {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url, "LANG": language}
-        shown = lab.run(CELLS, environ, theme=theme)
+        shown = lab.run(CELLS, environ, theme=theme, width=680)
         for cell, name in enumerate(("stream", "health", "orderbook", "diagnose")):
             shown.photograph(cell, IMAGES / f"notebook-{name}{suffix}.png")
         assert ("정상" in shown.output(1).inner_text()) == (suffix == ".ko")

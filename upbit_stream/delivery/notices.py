@@ -128,8 +128,8 @@ class NoticeBoard:
                 except BaseException as error:
                     # Telling on_error of a failing on_error would never end.
                     headline = (
-                        f"the on_{kind.value} handler {callback_name(handler)} raised; it is called "
-                        "again, mend it by the traceback"
+                        f"the on_{kind.value} handler {callback_name(handler)} raised; it is "
+                        "called again, mend it by the traceback"
                     )
                     if isinstance(handler, SelfShowing):
                         handler.show(headline, error)

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if find_spec("anywidget") is None:
     raise ImportError('stream.live() needs anywidget: pip install "upbit-stream[notebook]"')
@@ -29,6 +29,9 @@ from upbit_stream.notebook.rows import Sparks, price_of, row_of
 from upbit_stream.notebook.words import say
 from upbit_stream.protocol.demands import MarketDemand
 from upbit_stream.workers import Worker, numbered
+
+if TYPE_CHECKING:
+    from upbit_stream.notebook.cells import Cell
 
 __all__ = ["LiveView"]
 
@@ -66,7 +69,7 @@ class LiveView(anywidget.AnyWidget):
         self._stream = stream
         engine.start()
         self._own = _subscribe(engine, codes) if codes else None
-        _take_place(self, engine)
+        _take_place(self)
         # Guards the three below it; not held while drawing.
         self._lock = threading.Lock()
         self._attention = Attention()
@@ -210,18 +213,18 @@ def _labels() -> dict[str, str]:
     return {**words, "turnover": say("turnover (24 h)"), "spark": say("last minute")}
 
 
-# The views of this process, each with the engine and the cell that it is of.
-_views: weakref.WeakKeyDictionary[LiveView, tuple[int, str, str]] = weakref.WeakKeyDictionary()
+# The views of this process, each with the run of the cell that has made it.
+_views: weakref.WeakKeyDictionary[LiveView, Cell] = weakref.WeakKeyDictionary()
 
 
-def _take_place(view: LiveView, engine: Engine) -> None:
-    """Close the views of ``engine`` that an earlier run of this cell has shown."""
+def _take_place(view: LiveView) -> None:
+    """Close the views that an earlier run of this cell has shown."""
     if not in_kernel():
         return
     from upbit_stream.notebook.cells import current_cell
 
     cell = current_cell()
-    for other, (of, place, run) in list(_views.items()):
-        if (of, place) == (id(engine), cell.place) and run != cell.run:
+    for other, made_by in list(_views.items()):
+        if made_by.place == cell.place and made_by.run != cell.run:
             other.close()
-    _views[view] = (id(engine), cell.place, cell.run)
+    _views[view] = cell

@@ -25,6 +25,8 @@ _CLOSE = 1.0
 # How far it is looked for who still holds a stream: objects in all, and items of a container.
 _OBJECTS = 20_000
 _ITEMS = 1_000
+# What IPython keeps of cells that have run.
+_CACHES = ("In", "Out")
 
 
 def sweep() -> None:
@@ -84,12 +86,8 @@ def _held(stream: UpbitStream, names: dict[str, Any]) -> bool:
     """Whether a variable still leads to ``stream``: as its value, in a container, or in an object
     of a class of the notebook's own.
     """
-    hidden = {"In", "Out"}
-    left = deque(
-        value
-        for name, value in list(names.items())
-        if not name.startswith("_") and name not in hidden
-    )
+    visible = [name for name in list(names) if not name.startswith("_") and name not in _CACHES]
+    left = deque(names.get(name) for name in visible)
     seen: set[int] = set()
     while left and len(seen) < _OBJECTS:
         value = left.popleft()
