@@ -1,13 +1,124 @@
-"""Whether an output is a terminal that can be drawn on."""
+"""The whole terminal as a surface that is drawn on, and given back as it was."""
 
 from __future__ import annotations
 
 import os
-from typing import TextIO
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType, TracebackType
+from typing import Any, TextIO
 
-__all__ = ["can_draw"]
+from rich.console import Console
+from rich.text import Text
+
+__all__ = ["Screen", "can_draw"]
+
+_ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
+_LEAVE = "\x1b[0m\x1b[?25h\x1b[?1049l"
+# What is between them appears at once, where the terminal knows of it.
+_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 
 
 def can_draw(output: TextIO) -> bool:
     """Whether it is a terminal, and one that understands more than lines."""
     return output.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
+class Screen:
+    """The alternate screen of ``console``'s terminal.
+
+    Only lines that have changed are written, each at its place: nothing flickers, and a slow line
+    carries little. A context manager; the terminal is as before when it ends, however that comes.
+    Ctrl-Z gives it back, too, until the program goes on.
+    """
+
+    def __init__(self, console: Console, *, release: Callable[[], None], resume: Callable[[], None]):
+        self._console = console
+        # The keyboard, which is given back and taken again with the screen.
+        self._release_keys = release
+        self._resume_keys = resume
+        # What is on the terminal, each line with its orders, for which size.
+        self._shown: list[str] = []
+        self._size = (0, 0)
+        # Set by the signal handler.
+        self._suspended = False
+        self._old_handler: Any = None
+
+    def __enter__(self) -> Screen:
+        if hasattr(signal, "SIGTSTP") and signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
+            self._old_handler = signal.signal(signal.SIGTSTP, self._on_suspend)
+        self._write(_ENTER)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._old_handler is not None:
+            signal.signal(signal.SIGTSTP, self._old_handler)
+        self._write(_LEAVE)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and lines, as they are now."""
+        return self._console.size
+
+    def forget(self) -> None:
+        """Draw everything anew the next time: something else has written on the terminal."""
+        self._shown = []
+
+    def show(self, lines: Sequence[Text]) -> None:
+        """Let these lines, which fit, be what is seen."""
+        if self._suspended:
+            self._suspend()
+        columns, rows = size = self._console.size
+        parts = []
+        if size != self._size or not self._shown:
+            self._shown, self._size = [""] * rows, size
+            parts.append("\x1b[2J")
+        written = self._rendered(lines[:rows])
+        for row, line in enumerate(written):
+            if line != self._shown[row]:
+                # In the last column the cursor stands on what was written: nothing to wipe there.
+                wipe = "\x1b[K" if lines[row].cell_len < columns else ""
+                parts.append(f"\x1b[{row + 1};1H{line}{wipe}")
+        for row in range(len(written), rows):
+            if self._shown[row]:
+                parts.append(f"\x1b[{row + 1};1H\x1b[K")
+        if parts:
+            self._write(_BEGIN + "".join(parts) + _END)
+        self._shown = [*written, *[""] * (rows - len(written))]
+
+    def _rendered(self, lines: Sequence[Text]) -> list[str]:
+        if not lines:
+            return []
+        with self._console.capture() as capture:
+            self._console.print(Text("\n", no_wrap=True, end="").join(lines), crop=False)
+        return capture.get().split("\n")
+
+    def _write(self, orders: str) -> None:
+        try:
+            self._console.file.write(orders)
+            self._console.file.flush()
+        except OSError:
+            pass  # the terminal is gone: whoever reads keys learns of it
+
+    def _on_suspend(self, number: int, frame: FrameType | None) -> None:
+        self._suspended = True
+
+    def _suspend(self) -> None:
+        """Stop as if nobody had caught the signal; returns when the program goes on."""
+        self._suspended = False
+        if sys.platform == "win32":
+            return
+        self._write(_LEAVE)
+        self._release_keys()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._on_suspend)
+        self._resume_keys()
+        self._write(_ENTER)
+        self.forget()
