@@ -116,6 +116,11 @@ class Keys:
         self.release()
         self._reads = False
 
+    @property
+    def come(self) -> bool:
+        """Whether there is a keyboard."""
+        return self._reads
+
     def resume(self) -> None:
         """Take single keys, as after :meth:`__enter__`."""
         if self._before is None or sys.platform == "win32":

@@ -36,6 +36,10 @@ __all__ = ["Rest"]
 MAX_TRADES = 500
 MAX_CANDLES = 200
 
+# What the exchange may warn of in its market list.
+_CAUTIONS = ("PRICE_FLUCTUATIONS", "TRADING_VOLUME_SOARING", "DEPOSIT_AMOUNT_SOARING",
+             "GLOBAL_PRICE_DIFFERENCES", "CONCENTRATION_OF_SMALL_ACCOUNTS")  # fmt: skip
+
 _Query = dict[str, str]
 
 
@@ -163,7 +167,7 @@ class Rest:
         ]
         if query.get("is_details", query.get("isDetails")) == "true":
             for entry in entries:
-                entry["market_event"] = {"warning": False, "caution": {}}
+                entry["market_event"] = {"warning": False, "caution": dict.fromkeys(_CAUTIONS, False)}
         return entries
 
     def _orderbooks(self, query: _Query) -> list[dict[str, Any]]:
