@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from upbit_stream.cli.record import rotation_of
 
 from tests.cli.conftest import Call, Start, StartOnTerminal
 from tests.conftest import eventually
 from upbit_stream import read_recording
 from upbit_stream.cli.failures import WrongUsage
-from upbit_stream.cli.record import rotation_of
 from upbit_stream.simulator import Simulator
 
 

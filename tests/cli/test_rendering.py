@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from upbit_stream.cli.table import ANSI_PALETTE, PALETTE, Picture, Status, draw, palette_for
 
 from tests.cli.program import colours
 from upbit_stream import Candle, ConnectionState, Orderbook, OrderbookUnit, Ticker, Trade
 from upbit_stream.cli.board import Board, Meter, Row
 from upbit_stream.cli.columns import TYPES, write_amount, write_price
-from upbit_stream.cli.table import ANSI_PALETTE, PALETTE, Picture, Status, draw, palette_for
 
 NOON = 1_767_236_400_000
 STATUS = Status(

@@ -6,7 +6,9 @@ they are written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import re
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -35,18 +37,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _name, _function in (
-    ("watch", watch_command),
-    ("record", record_command),
-    ("replay", replay_command),
-    ("markets", markets_command),
-    ("diagnose", diagnose_command),
-    ("doctor", doctor_command),
-    ("simulate", simulate_command),
-):
-    app.command(
-        _name, cls=Command, help=text(f"{_name}.help"), short_help=text(f"{_name}.short")
-    )(_function)
+# In the order in which the help has them.
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "watch": watch_command,
+    "record": record_command,
+    "replay": replay_command,
+    "markets": markets_command,
+    "diagnose": diagnose_command,
+    "doctor": doctor_command,
+    "simulate": simulate_command,
+}
+for _name, _function in _COMMANDS.items():
+    app.command(_name, cls=Command, help=text(f"{_name}.help"), short_help=text(f"{_name}.short"))(
+        _function
+    )
 
 
 def _tell_version(wanted: bool) -> None:
@@ -89,6 +93,9 @@ def run(arguments: Sequence[str] | None, name: str, interrupt: Interrupt) -> int
     return ended if isinstance(ended, int) else 0
 
 
+# It has no class of its own.
+_NO_COMMAND = re.compile(r"[Nn]o such command '([^']*)'")
+
 # What typer raises for arguments that cannot be meant; it is its own class in newer ones and
 # click's in older ones.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
@@ -107,6 +114,10 @@ def _told(error: Any, name: str) -> str:
         words = text("usage.missing", name=error.param.opts[0] if error.param else "?")
     elif kind == "BadParameter" and error.param is not None:
         words = text("usage.bad_value", name=error.param.opts[0], why=error.message)
+    elif match := _NO_COMMAND.search(error.format_message()):
+        words = text("usage.no_such_command", command=match[1])
+        near = difflib.get_close_matches(match[1], _COMMANDS, 1)
+        words += text("usage.perhaps", name=near[0]) if near else ""
     else:
         words = error.format_message()
     return f"{words.rstrip('.')}; {text('usage.see', command=where)}"

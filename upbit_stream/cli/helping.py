@@ -60,7 +60,7 @@ def _help(command: Any, ctx: Any, commands: Sequence[tuple[str, str]] = ()) -> s
     for paragraph in (command.help or "").split("\n\n"):
         lines += [*_paragraph(paragraph, width, palette.accent), Text("")]
     params = command.get_params(ctx)
-    arguments = [(one.metavar or one.name, _words(one)) for one in params if not one.opts[0][0] == "-"]
+    arguments = [(one.metavar or one.name, _words(one)) for one in params if one.opts[0][0] != "-"]
     options = [(_names(one), _words(one)) for one in params if one.opts[0][0] == "-"]
     for title, rows in (("help.commands", commands), ("help.arguments", arguments),
                         ("help.options", options)):  # fmt: skip

@@ -17,7 +17,7 @@ else:
     import select
     import termios
 
-__all__ = ["Keys", "KeyDecoder"]
+__all__ = ["KeyDecoder", "Keys"]
 
 # Seconds for the rest of a sequence whose beginning has come: over a slow line it comes apart.
 _REST_OF_SEQUENCE = 0.05
@@ -35,8 +35,11 @@ _WINDOWS = {"H": "up", "P": "down", "M": "right", "K": "left", "G": "home", "O":
             "I": "page up", "Q": "page down"}  # fmt: skip
 
 # The keys of a keyboard that is set to Hangul, by what is printed beside them.
-_HANGUL = dict(zip("ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", "qwertyuiopasdfghjklzxcvbnm",
-                   strict=True))  # fmt: skip
+_HANGUL = {
+    **dict(zip("ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔ", "qwertyuiop", strict=True)),
+    **dict(zip("ㅁㄴㅇㄹㅎㅗㅓㅏㅣ", "asdfghjkl", strict=True)),
+    **dict(zip("ㅋㅌㅊㅍㅠㅜㅡ", "zxcvbnm", strict=True)),
+}
 
 
 class KeyDecoder:
@@ -183,18 +186,17 @@ def _is_our_terminal(source: TextIO) -> bool:
 
 
 def _read_windows(seconds: float) -> list[str]:
-    if sys.platform != "win32":
-        return []
-    deadline = time.monotonic() + seconds
     keys: list[str] = []
-    while not keys and time.monotonic() < deadline:
-        while msvcrt.kbhit():
-            letter = msvcrt.getwch()
-            if letter in ("\x00", "\xe0"):
-                keys.append(_WINDOWS.get(msvcrt.getwch(), ""))
-            else:
-                name = _SEQUENCES.get(letter.encode()) or {"\x1b": "escape"}.get(letter)
-                keys.append(name or _HANGUL.get(letter, letter))
-        if not keys:
-            time.sleep(_POLL)
+    if sys.platform == "win32":
+        deadline = time.monotonic() + seconds
+        while not keys and time.monotonic() < deadline:
+            while msvcrt.kbhit():
+                letter = msvcrt.getwch()
+                if letter in ("\x00", "\xe0"):
+                    keys.append(_WINDOWS.get(msvcrt.getwch(), ""))
+                else:
+                    name = _SEQUENCES.get(letter.encode()) or {"\x1b": "escape"}.get(letter)
+                    keys.append(name or _HANGUL.get(letter, letter))
+            if not keys:
+                time.sleep(_POLL)
     return [key for key in keys if key]

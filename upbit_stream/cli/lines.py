@@ -64,7 +64,7 @@ def write_out(data: bytes, interrupt: Interrupt) -> bool:
         _forget_stdout()
         if _reader_left(error):
             return False
-        raise RunFailed(f"cannot write the output: {error.strerror or error}") from error
+        raise RunFailed(text("failed.output", why=error.strerror or error)) from error
     return True
 
 

@@ -10,7 +10,12 @@ from typing import Annotated
 
 import typer
 
-from upbit_stream.cli.completing import complete_code, complete_depth, complete_region, complete_type
+from upbit_stream.cli.completing import (
+    complete_code,
+    complete_depth,
+    complete_region,
+    complete_type,
+)
 from upbit_stream.cli.failures import WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.texts import text

@@ -33,7 +33,9 @@ class Screen:
     Ctrl-Z gives it back, too, until the program goes on.
     """
 
-    def __init__(self, console: Console, *, release: Callable[[], None], resume: Callable[[], None]):
+    def __init__(
+        self, console: Console, *, release: Callable[[], None], resume: Callable[[], None]
+    ):
         self._console = console
         # The keyboard, which is given back and taken again with the screen.
         self._release_keys = release

@@ -34,9 +34,7 @@ def codes_of(codes: Sequence[str], *, demo: bool, example: str) -> tuple[str, ..
     if codes:
         return check_codes(codes)
     if not demo:
-        raise WrongUsage(
-            text("failed.codes", example=example, command=example.partition(" ")[0])
-        )
+        raise WrongUsage(text("failed.codes", example=example, command=example.partition(" ")[0]))
     return ()
 
 

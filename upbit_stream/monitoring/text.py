@@ -145,9 +145,7 @@ def _latency(latency: Latency, words: Words) -> str:
 def _throughput(throughput: Throughput, words: Words) -> list[tuple[str, str]]:
     assert throughput.total is not None
     rows = [(type_, _rate(rate, words)) for type_, rate in throughput.by_type.items()]
-    total = words["total"].format(
-        rate=_rate(throughput.total, words), seconds=throughput.seconds
-    )
+    total = words["total"].format(rate=_rate(throughput.total, words), seconds=throughput.seconds)
     return [*rows, ("in all", total)]
 
 

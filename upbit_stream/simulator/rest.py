@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timezone
+from email.utils import formatdate
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -88,6 +89,7 @@ class Rest:
             response = self.faults.planned.popleft().reply()
         else:
             response = self._answer(peer, parts.path, query)
+        response.headers["Date"] = formatdate(self._exchange.now() / 1000, usegmt=True)
         self._journal.add(RestCall(monotonic(), parts.path, query, response.status_code))
         return response
 
@@ -167,7 +169,10 @@ class Rest:
         ]
         if query.get("is_details", query.get("isDetails")) == "true":
             for entry in entries:
-                entry["market_event"] = {"warning": False, "caution": dict.fromkeys(_CAUTIONS, False)}
+                entry["market_event"] = {
+                    "warning": False,
+                    "caution": dict.fromkeys(_CAUTIONS, False),
+                }
         return entries
 
     def _orderbooks(self, query: _Query) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The way to the exchange: proxies, the stages of a connection, REST, the certificate, the clock."""
+"""The way to the exchange: proxies, the stages of connecting, certificate, REST, clock."""
 
 from __future__ import annotations
 

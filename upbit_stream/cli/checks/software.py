@@ -81,8 +81,7 @@ def _extra(extra: str, packages: list[tuple[str, str]]) -> Check:
         if version is None or not satisfies(version, demand):
             lacking.append(name)
     advice = text("advice.extra", extra=extra) if lacking else None
-    status = "note" if lacking else "ok"
-    return Check("software", f"[{extra}]", status, ", ".join(told), advice)
+    return Check("software", f"[{extra}]", "note" if lacking else "ok", ", ".join(told), advice)
 
 
 def satisfies(version: str, demand: str) -> bool:

@@ -239,9 +239,7 @@ def _row(label: str, told: str, size: int, width: int, style: str) -> list[Text]
     return [first, *(Text(" " * (size + 4) + line, style=style) for line in wrapped[1:])]
 
 
-def _verdict(
-    report: DiagnosticsReport, words: Words, width: int, palette: Palette
-) -> list[Text]:
+def _verdict(report: DiagnosticsReport, words: Words, width: int, palette: Palette) -> list[Text]:
     rows = [
         (
             words.get(one.name, one.name),

@@ -152,10 +152,7 @@ def matching(listed: Sequence[Market], words: Sequence[str], quote: str | None) 
         for one in listed
         if quote is None or one.market.partition("-")[0].casefold() == quote.casefold()
         if all(
-            any(
-                word in told.casefold()
-                for told in (one.market, one.korean_name, one.english_name)
-            )
+            any(word in told.casefold() for told in (one.market, one.korean_name, one.english_name))
             for word in wanted
         )
     ]

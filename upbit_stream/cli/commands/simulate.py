@@ -42,16 +42,12 @@ def simulate_command(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, metavar="PORT", help=text("option.port"))
     ] = 0,
-    rate: Annotated[
-        float, typer.Option("--rate", metavar="N", help=text("option.rate"))
-    ] = 100.0,
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help=text("option.rate"))] = 100.0,
     codes: Annotated[
         str | None, typer.Option("--codes", metavar="N|LIST", help=text("option.markets"))
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help=text("option.seed"))] = 1,
-    realistic: Annotated[
-        bool, typer.Option("--realistic", help=text("option.realistic"))
-    ] = False,
+    realistic: Annotated[bool, typer.Option("--realistic", help=text("option.realistic"))] = False,
     tls_cert: Annotated[
         Path | None, typer.Option("--tls-cert", metavar="FILE", help=text("option.tls_cert"))
     ] = None,

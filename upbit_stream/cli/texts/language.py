@@ -39,7 +39,11 @@ def _language_of_windows() -> Language | None:
         return None
     import ctypes
 
-    return "ko" if ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == _WINDOWS_KOREAN else "en"
+    return (
+        "ko"
+        if ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == _WINDOWS_KOREAN
+        else "en"
+    )
 
 
 def _writes_hangul() -> bool:

@@ -111,11 +111,10 @@ def _sums(book: Any, width: int, palette: Palette) -> Text:
     asks, bids = book.total_ask_size, book.total_bid_size
     if asks is None or bids is None or not asks + bids:
         return Text("")
-    told = Text.assemble(
+    return Text.assemble(
         (text("book.bids", size=write_amount(bids)), palette.tone(Tone.RISE)),
         GAP,
         (text("book.asks", size=write_amount(asks)), palette.tone(Tone.FALL)),
         GAP,
         text("book.share", share=f"{bids / (asks + bids):.0%}"),
     )
-    return told

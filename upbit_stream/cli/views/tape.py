@@ -35,9 +35,7 @@ def draw_tape(picture: Picture, width: int, height: int, palette: Palette) -> li
         return [title, Text(text("table.waiting"))]
     known = {column.key: column for column in columns_of("trade")}
     columns = [known[key] for key in _ORDER]
-    filled = {
-        column.key: [column.cell(one) for one in trades] for column in columns
-    }
+    filled = {column.key: [column.cell(one) for one in trades] for column in columns}
     sizes = {column.key: _size(column, [cell.text for cell in filled[column.key]])
              for column in columns}  # fmt: skip
     code_size = max(8, *(len(one.code or "") for one in trades))
@@ -51,10 +49,10 @@ def draw_tape(picture: Picture, width: int, height: int, palette: Palette) -> li
     )
     lines = [title, Text(cells.left(heading, width), style=HEADING)]
     most = max(map(_value, trades))
-    for place, trade in enumerate(trades):
+    for number, trade in enumerate(trades):
         line = Text((trade.code or "-").ljust(code_size))
         for column in columns:
-            cell = filled[column.key][place]
+            cell = filled[column.key][number]
             line.append(
                 GAP + cells.right(cell.text, sizes[column.key]), style=palette.tone(cell.tone)
             )
