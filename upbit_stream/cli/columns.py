@@ -26,6 +26,7 @@ __all__ = [
     "columns_of",
     "write_amount",
     "write_price",
+    "write_sizes",
 ]
 
 #: The types of candles, and all that can be watched, as on the wire.
@@ -113,6 +114,13 @@ def write_amount(value: float | None) -> str:
     decimals = 1 if value >= 1000 else 3 if value >= 1 else 8
     written = f"{value:,.{decimals}f}"
     return written.rstrip("0").rstrip(".") if decimals == 8 else written
+
+
+def write_sizes(values: Sequence[float]) -> list[str]:
+    """Sizes that stand below each other, with the same decimals: those that the largest needs."""
+    most = max(map(abs, values), default=0)
+    decimals = 0 if most >= 1e6 else 1 if most >= 1e3 else 4 if most >= 1 else 8
+    return [f"{value:,.{decimals}f}" for value in values]
 
 
 def _percent(fraction: float | None) -> str:

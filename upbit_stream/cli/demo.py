@@ -17,14 +17,18 @@ __all__ = ["demo_simulator", "simulated"]
 _RATE = 150.0
 
 
-def demo_simulator(codes: Sequence[str]) -> Simulator:
-    """A simulated exchange with these markets, or with its own choice."""
+def demo_simulator(codes: Sequence[str], *, history: int = 60) -> Simulator:
+    """A simulated exchange with these markets, or with its own choice; each with so many past
+    trades.
+    """
     try:
         # Only when it is asked for: it needs an extra, and time.
         from upbit_stream.simulator import Simulator
     except ImportError as error:
         raise RunFailed(str(error)) from error
-    return Simulator(codes=codes, rate=_RATE) if codes else Simulator(rate=_RATE)
+    if codes:
+        return Simulator(codes=codes, rate=_RATE, history=history)
+    return Simulator(rate=_RATE, history=history)
 
 
 def simulated() -> str:

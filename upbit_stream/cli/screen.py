@@ -98,7 +98,8 @@ class Screen:
         if not lines:
             return []
         with self._console.capture() as capture:
-            self._console.print(Text("\n", no_wrap=True, end="").join(lines), crop=False)
+            joined = Text("\n", no_wrap=True, overflow="ignore", end="").join(lines)
+            self._console.print(joined, crop=False, end="")
         return capture.get().split("\n")
 
     def _write(self, orders: str) -> None:

@@ -46,6 +46,9 @@ __all__ = ["WatchOptions", "watch", "watch_command"]
 _BATCH = 500
 _LOOK_AROUND = 0.2
 
+# Past trades of each market of a demo: enough for a screen of candles.
+_PAST = 2000
+
 # The candles of the fourth view, when the options name none.
 _UNIT = "1m"
 
@@ -104,8 +107,10 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
     with ExitStack() as stack:
         try:
             codes = codes_of(options.codes, demo=options.demo, example="watch KRW-BTC KRW-ETH")
-            simulator = stack.enter_context(demo_simulator(codes)) if options.demo else None
-            codes = simulator.codes if simulator else codes
+            simulator = None
+            if options.demo:
+                simulator = stack.enter_context(demo_simulator(codes, history=_PAST))
+                codes = simulator.codes
             config = config_of(simulator, exact=options.exact)
             stream = UpbitStream(region=options.region, config=config)
             clock = _Clock(options.seconds, interrupt, begun)

@@ -176,6 +176,7 @@ _SHOWN: Final = {
     "view.candle": "Candles",
     "picture.simulated": "SIMULATED DATA",
     "picture.hint": "? keys  q quit",
+    "picture.hint_short": "? keys",
     "state.disconnected": "disconnected",
     "state.connecting": "connecting",
     "state.connected": "connected",

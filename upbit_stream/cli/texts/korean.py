@@ -153,6 +153,7 @@ _SHOWN: Final = {
     "view.candle": "캔들",
     "picture.simulated": "모의 데이터",
     "picture.hint": "? 키  q 끝내기",
+    "picture.hint_short": "? 키",
     "state.disconnected": "연결 안 됨",
     "state.connecting": "연결 중",
     "state.connected": "연결됨",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from rich.text import Text
 
 from upbit_stream.cli import cells
-from upbit_stream.cli.columns import Tone, write_amount, write_price
+from upbit_stream.cli.columns import Tone, write_amount, write_price, write_sizes
 from upbit_stream.cli.style import FAINT, HEADING, TITLE, Palette
 from upbit_stream.cli.texts import text
 from upbit_stream.cli.views.picture import GAP, Picture
@@ -43,8 +43,8 @@ def draw_book(picture: Picture, width: int, height: int, palette: Palette) -> li
     every = [*asks, *bids]
     columns = [
         _column("price", [write_price(one.price, row.code) for one in every], 12),
-        _column("size", [write_amount(one.size) for one in every], 10),
-        _column("sum", [write_amount(one.total) for one in every], 10),
+        _column("size", write_sizes([one.size for one in every]), 10),
+        _column("sum", write_sizes([one.total for one in every]), 10),
     ]
     if width < 50:
         del columns[2]

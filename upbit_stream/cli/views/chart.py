@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -33,8 +34,8 @@ _SIGNS = {
     (_NONE, _WICK): "╷", (_WICK, _WICK): "│", (_BODY, _WICK): "╿",
     (_NONE, _BODY): "╻", (_WICK, _BODY): "╽", (_BODY, _BODY): "┃",
 }  # fmt: skip
-# Lines between two prices at the side.
-_LABELS = 4
+# Lines between two prices at the side, at least.
+_LABELS = 3
 
 
 def draw_chart(picture: Picture, width: int, height: int, palette: Palette) -> list[Text]:
@@ -94,7 +95,11 @@ def _prices(
 ) -> list[Text]:
     low = float(min(one.low_price for one in candles))
     high = float(max(one.high_price for one in candles))
-    span = (high - low) or abs(high) * 1e-6 or 1.0
+    if high == low:
+        # One price: in the middle of the chart.
+        low, high = low - (abs(low) * 1e-4 or 1.0), high + (abs(high) * 1e-4 or 1.0)
+    span = high - low
+    marks = _marks(low, high, rows)
     halves = rows * _HALVES
 
     def place(price: Any) -> int:
@@ -116,24 +121,29 @@ def _prices(
             upper, lower = fill[row * _HALVES], fill[row * _HALVES + 1]
             sign = _SIGNS[upper, lower] if blocks else _ascii(upper, lower)
             line.append(sign.ljust(_STEP), style=palette.tone(_tone(candle)))
-        if row % _LABELS == 0 or row == rows - 1:
-            price = high - (row * _HALVES + 0.5) / halves * span
-            line.append(f" {_label(price, span / halves, code)}", style=FAINT)
+        if row in marks:
+            line.append(f" {write_price(marks[row], code)}", style=FAINT)
         lines.append(line)
     return lines
+
+
+def _marks(low: float, high: float, rows: int) -> dict[int, float]:
+    """Line → the round price that is told beside it."""
+    span = high - low
+    least = span * _LABELS / rows
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
+    marks = {}
+    for number in range(math.ceil(low / step), math.floor(high / step) + 1):
+        # Rounded, because ten times 0.1 is not 1.
+        price = float(f"{number * step:.12g}")
+        marks[min(rows - 1, int((high - price) / span * rows))] = price
+    return marks
 
 
 def _ascii(upper: int, lower: int) -> str:
     thickest = max(upper, lower)
     return "#" if thickest == _BODY else "|" if thickest == _WICK else " "
-
-
-def _label(price: float, step: float, code: str) -> str:
-    """A price at the side: no digits that the chart is too coarse for."""
-    decimals = 0
-    while decimals < 8 and step < 10.0**-decimals:
-        decimals += 1
-    return write_price(round(price, decimals), code)
 
 
 def _volumes(candles: Sequence[Any], rows: int, palette: Palette, blocks: bool) -> list[Text]:

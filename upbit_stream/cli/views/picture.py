@@ -133,10 +133,11 @@ def footer(picture: Picture, width: int, palette: Palette) -> list[Text]:
     """The last lines: how the stream is, and its last warning."""
     status = picture.status
     line = _tape(status, palette) if isinstance(status, Tape) else _status(status, palette)
-    hint = text("picture.hint")
-    if line.cell_len + len(GAP) + cells.width(hint) <= width:
-        line.append(" " * (width - line.cell_len - cells.width(hint)))
-        line.append(hint, style=FAINT)
+    for hint in (text("picture.hint"), text("picture.hint_short")):
+        room = width - line.cell_len - cells.width(hint)
+        if room >= len(GAP):
+            line.append(" " * room).append(hint, style=FAINT)
+            break
     notice = cells.wrap(picture.notice or "", max(width, _LEAST_WIDTH), lines=_NOTICE_LINES)
     return [line, *(Text(one, style=palette.warning) for one in notice)]
 
