@@ -77,8 +77,8 @@ def replay(options: ReplayOptions, interrupt: Interrupt) -> None:
     speed = options.speed
     if speed is not None and not (speed >= 0 and math.isfinite(speed)):
         raise WrongUsage(text("failed.speed", speed=f"{speed:g}"))
-    contents = _contents(options)
     on_screen = not options.json and can_draw(sys.stdout)
+    contents = _contents(options, every_type=on_screen)
     end = float("inf") if options.seconds is None else begun + options.seconds
 
     def left() -> float:
@@ -102,8 +102,10 @@ def replay(options: ReplayOptions, interrupt: Interrupt) -> None:
         ).run()
 
 
-def _contents(options: ReplayOptions) -> Mapping[str, Mapping[str, int]]:
-    """What the recording has of what was asked for."""
+def _contents(options: ReplayOptions, *, every_type: bool) -> Mapping[str, Mapping[str, int]]:
+    """What the recording has of what was asked for, the types that were named first; also what
+    was not named with ``every_type``: keys lead there.
+    """
     try:
         wanted = check_codes(options.codes) if options.codes else ()
         for type_ in options.types:
@@ -122,10 +124,10 @@ def _contents(options: ReplayOptions) -> Mapping[str, Mapping[str, int]]:
         type_: {code: count for code, count in codes.items() if not wanted or code in wanted}
         for type_, codes in everything.items()
         # What belongs to an account has no view.
-        if _is_of_a_market(type_) and (not options.types or type_ in options.types)
+        if _is_of_a_market(type_) and (every_type or not options.types or type_ in options.types)
     }
     contents = {type_: codes for type_, codes in chosen.items() if codes}
-    if not contents:
+    if not contents or (options.types and not any(type_ in contents for type_ in options.types)):
         has = ", ".join(f"{type_} ({len(codes)})" for type_, codes in everything.items())
         raise RunFailed(text("failed.nothing_to_replay", file=options.file, has=has or "-"))
     first = {type_: place for place, type_ in enumerate(options.types)}

@@ -139,7 +139,7 @@ Examples:
     "option.codes": "Markets, such as KRW-BTC. With --demo, or of a recording, all by default.",
     "option.type": "ticker, trade, orderbook, candle.1s … candle.240m.",
     "option.types": "ticker, trade, orderbook, candle.1s … candle.240m; several times for several. "
-    "By default trade, of a recording all.",
+    "By default trade, of a recording all (on a terminal the first to be shown).",
     "option.demo": "A simulated exchange in this process; needs no network.",
     "option.json": "JSON, a line for each thing that is told, and nothing else.",
     "option.exact": "Numbers with every digit of the wire, not as floats.",
@@ -345,13 +345,11 @@ _DOCTOR: Final = {
     "advice.upgrade": "check that the URL is the exchange's WebSocket, and try again in a minute",
     "advice.first data": "check that the market exists, and look for the exchange's announcements",
     "advice.rest": "check that this machine may reach the exchange's HTTPS; without it gaps "
-    "are told"
-    "and not repaired",
+    "are told and not repaired",
     "advice.unverified": "the certificate is not verified: do not switch that off for real keys",
     "advice.certificate": "the certificate ends soon: the server's owner has to renew it",
     "advice.clock": "set the clock, or let the system do it (NTP): times and ages are told "
-    "wrongly,"
-    "and certificates may be refused",
+    "wrongly, and certificates may be refused",
 }
 
 _FAILED: Final = {

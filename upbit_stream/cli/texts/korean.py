@@ -338,8 +338,7 @@ _FAILED: Final = {
     "failed.lost": "이벤트 {count}건이 기록에 없습니다",
     "failed.format": "--format {name}: 다음 중에서 고르세요: {formats}",
     "failed.rotate": "--rotate {limit}: 크기(500kB, 100MB, 1GB), 시간(30s, 15m, 1h, 1d), 또는 "
-    "쉼표로"
-    "둘 다",
+    "쉼표로 둘 다",
     "failed.read": "{file}을(를) 읽을 수 없습니다: {why}",
     "failed.recording": "{file}은(는) 기록이 아닙니다. 한 줄에 JSON 프레임 하나가 필요합니다 "
     "({why})",
@@ -348,8 +347,7 @@ _FAILED: Final = {
     "failed.tls": "{files}(으)로 TLS를 서비스할 수 없습니다: {why}. PEM 형식의 인증서와 키가 "
     "필요합니다",
     "failed.port_in_use": "{host}의 포트 {port}는 다른 프로그램이 쓰고 있습니다. 다른 "
-    "--port를 고르세요."
-    "0이면 빈 포트를 찾습니다",
+    "--port를 고르세요. 0이면 빈 포트를 찾습니다",
     "failed.listen": "{host}의 포트 {port}에서 접속을 받을 수 없습니다: {why}",
     "failed.output": "출력을 쓸 수 없습니다: {why}",
     "failed.demo_and_url": "--demo와 --url 중 하나만 쓰세요",
