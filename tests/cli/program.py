@@ -21,14 +21,15 @@ _ORDER = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _NOT_INHERITED = (
     "UPBIT_STREAM_URL", "UPBIT_REST_URL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES",
-    "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM",
+    "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM", "LC_ALL", "LC_MESSAGES", "LANG", "TMUX",
+    "UPBIT_ACCESS_KEY", "UPBIT_SECRET_KEY",
 )  # fmt: skip
 
 
 def environment(**changes: str) -> dict[str, str]:
     """What the program finds, whatever the machine's own environment is."""
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return {**inherited, "TERM": "xterm-256color", **changes}
+    return {**inherited, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **changes}
 
 
 def plain(text: str) -> str:
