@@ -63,8 +63,10 @@ def test_keys_lead_through_the_views(start_in_tmux: StartInTmux) -> None:
     terminal.press("q")
     assert terminal.exit_code() == 0
     assert not terminal.on_alternate_screen()
-    # The last picture stays above the prompt (and above tmux's own two lines here).
-    assert "KRW-SOL  4/20  Close" in terminal.text()
+    # The last picture stays, with a line for the prompt.
+    lines = terminal.lines()
+    assert "4 Candles 3m" in lines[0]
+    assert lines[-2].startswith("connected")
 
 
 @needs_tmux
@@ -74,7 +76,7 @@ def test_in_korean_it_follows_the_size_of_the_window(
     terminal = start_in_tmux("watch", "KRW-BTC", "KRW-ETH", UPBIT_STREAM_URL=sim.url,
                              LC_ALL="ko_KR.UTF-8")  # fmt: skip
     lines = terminal.wait_for("연결됨", "KRW-BTC    116,", without="기다리는 중")
-    assert lines[0].startswith("upbit-stream  1 현재가  2 호가  3 체결  4 캔들 ")
+    assert lines[0].startswith("upbit-stream  1 현재가  2 호가  3 체결  4 캔들")
     assert "경과" in lines[1]
     assert "고가" not in lines[1]
     terminal.resize(140, 30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,10 +22,10 @@ needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux
 
 _SETTINGS = """
 set -g status off
-set -g remain-on-exit on
 set -g default-terminal tmux-256color
 set -g escape-time 0
 """
+_ENDED = re.compile(r"^\[(\d+)\]$", re.MULTILINE)
 _numbers = itertools.count(1)
 
 
@@ -44,7 +45,8 @@ class Tmux:
         inside += [f"{name}={value}" for name, value in changes.items()]
         self._run(
             "new-session", "-d", "-x", str(width), "-y", str(height),
-            shlex.join([*inside, *program, *arguments]),
+            # tmux 3.3 forgets now and then how a command has ended.
+            f"{shlex.join([*inside, *program, *arguments])}; printf '[%d]' $?; exec sleep 3600",
         )  # fmt: skip
 
     def _run(self, *order: str) -> str:
@@ -99,17 +101,11 @@ class Tmux:
         return self._run("display-message", "-p", "#{alternate_on}").strip() == "1"
 
     def exit_code(self) -> int:
-        """The exit code, as soon as there is one."""
-        told = ""
-
-        def ended() -> bool:
-            nonlocal told
-            told = self._run("display-message", "-p", "#{pane_dead} #{pane_dead_status}")
-            # It is dead for a moment before tmux knows why.
-            return len(told.split()) == 2
-
-        eventually(ended)
-        return int(told.split()[1])
+        """The exit code, as soon as there is one; it stands behind the last line."""
+        eventually(lambda: _ENDED.search(self.text().rstrip()))
+        ended = _ENDED.search(self.text().rstrip())
+        assert ended is not None
+        return int(ended[1])
 
     def end(self) -> None:
         """Whatever happened: nothing stays behind."""
