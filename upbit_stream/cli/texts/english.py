@@ -59,7 +59,7 @@ upbit_stream.read_recording() reads it, "upbit-stream simulate --replay" serves 
 
 Examples:
   upbit-stream record KRW-BTC --out trades.jsonl.zst
-  upbit-stream record KRW-BTC KRW-ETH -t trade -t orderbook -o market.parquet --rotate 1h
+  upbit-stream record KRW-BTC -t trade -t orderbook -o btc.parquet --rotate 1h
   upbit-stream record --demo --seconds 10 --out demo.jsonl""",
     "replay.short": "Show a recording, as fast as it was or faster.",
     "replay.help": """Show a recording: in the views of "watch" on a terminal, a line for each
@@ -72,7 +72,7 @@ simulate --replay".
 
 Examples:
   upbit-stream replay trades.jsonl.zst
-  upbit-stream replay market.parquet KRW-BTC --type orderbook --speed 10
+  upbit-stream replay btc.parquet KRW-BTC --type orderbook --speed 10
   upbit-stream replay trades.jsonl.zst --json | head -100""",
     "markets.short": "List the markets, searched by code or name.",
     "markets.help": """List the markets of the exchange: code, Korean and English name, and what
@@ -257,8 +257,8 @@ _SHOWN: Final = {
     "markets.korean": "Korean name",
     "markets.english": "English name",
     "markets.count": "{found} of {all} markets",
-    "simulate.welcome": """A simulated Upbit is running: {codes}, {rate} trades a second. Ctrl-C
-ends it.
+    "simulate.welcome": "A simulated Upbit is running: {codes}, {rate} trades a second. Ctrl-C "
+    """ends it.
 
   WebSocket  {url}
   REST       {rest_url}

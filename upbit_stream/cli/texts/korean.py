@@ -43,7 +43,7 @@ Ctrl-C로 끝냅니다. 기록에 빠진 이벤트가 있으면 종료 코드는
 
 예:
   upbit-stream record KRW-BTC --out trades.jsonl.zst
-  upbit-stream record KRW-BTC KRW-ETH -t trade -t orderbook -o market.parquet --rotate 1h
+  upbit-stream record KRW-BTC -t trade -t orderbook -o btc.parquet --rotate 1h
   upbit-stream record --demo --seconds 10 --out demo.jsonl""",
     "replay.short": "기록을 그때 속도로, 또는 더 빠르게 보기.",
     "replay.help": """기록을 보여 줍니다. 터미널에서는 "watch"의 화면으로, 파이프에서는 이벤트마다
@@ -55,7 +55,7 @@ Ctrl-C로 끝냅니다. 기록에 빠진 이벤트가 있으면 종료 코드는
 
 예:
   upbit-stream replay trades.jsonl.zst
-  upbit-stream replay market.parquet KRW-BTC --type orderbook --speed 10
+  upbit-stream replay btc.parquet KRW-BTC --type orderbook --speed 10
   upbit-stream replay trades.jsonl.zst --json | head -100""",
     "markets.short": "마켓 목록을 코드나 이름으로 찾기.",
     "markets.help": """거래소의 마켓을 나열합니다: 코드, 한글 이름, 영문 이름, 거래소의 유의 표시.
@@ -234,8 +234,8 @@ _SHOWN: Final = {
     "markets.korean": "한글 이름",
     "markets.english": "영문 이름",
     "markets.count": "마켓 {all}개 중 {found}개",
-    "simulate.welcome": """모의 업비트가 실행 중입니다: {codes}, 초당 체결 {rate}건. Ctrl-C로
-끝냅니다.
+    "simulate.welcome": "모의 업비트가 실행 중입니다: {codes}, 초당 체결 {rate}건. Ctrl-C로 "
+    """끝냅니다.
 
   WebSocket  {url}
   REST       {rest_url}
