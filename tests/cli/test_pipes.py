@@ -19,6 +19,7 @@ import pytest
 from tests.cli.conftest import Start
 from tests.cli.program import COMMAND, Program, environment
 from tests.conftest import PATIENCE, eventually
+from upbit_stream import Recorder, Trade
 from upbit_stream.simulator import Simulator
 from upbit_stream.simulator.listing import DEFAULT_CODES
 
@@ -98,11 +99,19 @@ def test_each_event_is_written_at_once_with_every_digit_if_wanted(
     ended_quietly(program)
 
 
-def test_a_reader_that_has_enough_ends_it_quietly() -> None:
+@pytest.mark.parametrize(
+    "arguments", [["watch", "--demo", "--json"], ["replay", "{}"], ["doctor", "--offline"],
+                  ["markets", "--demo"], ["--help"]],
+)  # fmt: skip
+def test_a_reader_that_has_enough_ends_it_quietly(arguments: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with Recorder(path) as recorder:
+        for number in range(20_000):
+            recorder(Trade(type="trade", code="KRW-BTC", sequential_id=number, timestamp=number))
     reader = "import sys; [sys.stdin.readline() for _ in range(3)]"
     with (
         subprocess.Popen(
-            (*COMMAND, "watch", "--demo", "--json"),
+            (*COMMAND, *(one.format(path) for one in arguments)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(),
@@ -119,7 +128,7 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
             program.kill()
         head.wait(PATIENCE)
     assert program.returncode == 0
-    assert told.decode().replace("\r\n", "\n") == SIMULATED
+    assert told.decode().replace("\r\n", "\n") == (SIMULATED if "--demo" in arguments else "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot tell how full a pipe is")

@@ -289,7 +289,8 @@ def test_amounts_are_short(value: Any, text: str) -> None:
 def test_amounts_in_korean_count_by_ten_thousands() -> None:
     with speaking("ko"):
         assert write_amount(143_870_000_000.0) == "1,438.70억"
-        assert write_amount(Decimal("2500000000000")) == "2.50조"
+        exact: Any = Decimal("2500000000000")
+        assert write_amount(exact) == "2.50조"
 
 
 @pytest.mark.parametrize(

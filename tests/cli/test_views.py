@@ -173,7 +173,7 @@ def test_a_chart_has_the_newest_candle_in_figures_and_at_the_right() -> None:
     assert any(line.endswith("  1,040") for line in lines)
     # The volumes rise, too: the last is as high as there is room.
     assert lines[19][118] == "█"
-    assert lines[21][:2] == "▁"
+    assert lines[21][:1] == "▁"
     assert lines[22].split()[0].endswith(":00")
 
 

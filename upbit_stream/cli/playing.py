@@ -31,8 +31,10 @@ _LOOK_AROUND = 0.2
 _FASTEST, _SLOWEST = 4096.0, 1 / 64
 
 
-def contents_of(path: Path) -> Mapping[str, Mapping[str, int]]:
-    """Type → code → how many events the recording has.
+def contents_of(
+    path: Path, until: Callable[[], bool] = lambda: False
+) -> Mapping[str, Mapping[str, int]]:
+    """Type → code → how many events the recording has; those so far once ``until()`` is true.
 
     Raises ``FileNotFoundError`` and :class:`~upbit_stream.errors.RecordingError`.
     """
@@ -45,6 +47,8 @@ def contents_of(path: Path) -> Mapping[str, Mapping[str, int]]:
         codes = counts.setdefault(event.type, {})
         code = event.code or event.type
         codes[code] = codes.get(code, 0) + 1
+        if until():
+            break
     return counts
 
 

@@ -26,11 +26,13 @@ from upbit_stream.cli.texts import text
 from upbit_stream.config import StreamConfig
 from upbit_stream.protocol.endpoints import find_region
 from upbit_stream.recovery.rest import RestClient, RestFailed
+from upbit_stream.workers import Worker
 
 __all__ = ["Market", "MarketsOptions", "markets", "markets_command", "matching"]
 
-# Seconds for the list.
-_TIMEOUT = 10.0
+# Seconds for the list, and between two looks at whether it is still wanted.
+_TIMEOUT = 5.0
+_LOOK_AROUND = 0.02
 
 
 def markets_command(
@@ -112,7 +114,7 @@ def markets(options: MarketsOptions, interrupt: Interrupt) -> None:
             url, rest_url = config.resolve(find_region(options.region))
         except ValueError as error:
             raise WrongUsage(str(error)) from error
-        listed = _fetch(rest_url)
+        listed = _fetch(rest_url, interrupt)
     if url == find_region(options.region).url:
         remember_codes(one.market for one in listed)
     found = matching(listed, options.words, options.quote)
@@ -126,22 +128,38 @@ def markets(options: MarketsOptions, interrupt: Interrupt) -> None:
         _show(found, len(listed), interrupt)
 
 
-def _fetch(rest_url: str) -> list[Market]:
+def _fetch(rest_url: str, interrupt: Interrupt) -> list[Market]:
     rest = RestClient(rest_url)
+    bodies: list[bytes] = []
+    failures: list[RestFailed] = []
+
+    def ask() -> None:
+        try:
+            bodies.append(
+                rest.get(
+                    "/market/all",
+                    {"is_details": "true"},
+                    group="market",
+                    deadline=time.monotonic() + _TIMEOUT,
+                )
+            )
+        except RestFailed as failure:
+            failures.append(failure)
+
+    # On a thread of its own, so that the main thread can look for Ctrl-C.
+    worker = Worker("upbit-markets", ask)
+    worker.start()
+    while worker.alive and not interrupt.wait(_LOOK_AROUND):
+        pass
+    rest.cancel()
+    worker.join(time.monotonic() + _TIMEOUT)
+    if not bodies:
+        why = failures[0] if failures and not interrupt.asked else text("failed.interrupted")
+        raise RunFailed(text("failed.markets", why=why))
     try:
-        body = rest.get(
-            "/market/all",
-            {"is_details": "true"},
-            group="market",
-            deadline=time.monotonic() + _TIMEOUT,
-        )
-        return msgspec.json.decode(body, type=list[Market])
-    except RestFailed as failure:
-        raise RunFailed(text("failed.markets", why=failure)) from failure
+        return msgspec.json.decode(bodies[0], type=list[Market])
     except msgspec.MsgspecError as error:
         raise RunFailed(text("failed.markets", why=error)) from error
-    finally:
-        rest.cancel()
 
 
 def matching(listed: Sequence[Market], words: Sequence[str], quote: str | None) -> list[Market]:

@@ -78,7 +78,7 @@ def replay(options: ReplayOptions, interrupt: Interrupt) -> None:
     if speed is not None and not (speed >= 0 and math.isfinite(speed)):
         raise WrongUsage(text("failed.speed", speed=f"{speed:g}"))
     on_screen = not options.json and can_draw(sys.stdout)
-    contents = _contents(options, every_type=on_screen)
+    contents = _contents(options, interrupt, every_type=on_screen)
     end = float("inf") if options.seconds is None else begun + options.seconds
 
     def left() -> float:
@@ -102,7 +102,9 @@ def replay(options: ReplayOptions, interrupt: Interrupt) -> None:
         ).run()
 
 
-def _contents(options: ReplayOptions, *, every_type: bool) -> Mapping[str, Mapping[str, int]]:
+def _contents(
+    options: ReplayOptions, interrupt: Interrupt, *, every_type: bool
+) -> Mapping[str, Mapping[str, int]]:
     """What the recording has of what was asked for, the types that were named first; also what
     was not named with ``every_type``: keys lead there.
     """
@@ -110,7 +112,7 @@ def _contents(options: ReplayOptions, *, every_type: bool) -> Mapping[str, Mappi
         wanted = check_codes(options.codes) if options.codes else ()
         for type_ in options.types:
             check_type(type_)
-        everything = contents_of(options.file)
+        everything = contents_of(options.file, lambda: interrupt.asked)
     except InvalidCodeError as error:
         raise WrongUsage(str(error)) from error
     except OSError as error:

@@ -375,6 +375,7 @@ _FAILED: Final = {
     "failed.output": "cannot write the output: {why}",
     "failed.demo_and_url": "--demo and --url: choose one of them",
     "failed.no_verdict": "interrupted, so there is no verdict",
+    "failed.interrupted": "it was interrupted",
     "failed.markets": 'the market list cannot be had: {why}; "upbit-stream doctor" looks why',
     "failed.no_market": "none of {count} markets has {what!r} in its code or name",
     "usage.no_such_option": "there is no option {option}",

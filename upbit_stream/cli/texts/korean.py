@@ -352,6 +352,7 @@ _FAILED: Final = {
     "failed.output": "출력을 쓸 수 없습니다: {why}",
     "failed.demo_and_url": "--demo와 --url 중 하나만 쓰세요",
     "failed.no_verdict": "중단되어 판정이 없습니다",
+    "failed.interrupted": "중단되었습니다",
     "failed.markets": '마켓 목록을 받을 수 없습니다: {why}. "upbit-stream doctor"로 까닭을 '
     "살펴보세요",
     "failed.no_market": "마켓 {count}개 중 코드나 이름에 {what!r}이(가) 있는 것이 없습니다",

@@ -153,8 +153,9 @@ def _volumes(candles: Sequence[Any], rows: int, palette: Palette, blocks: bool) 
     for row in range(rows):
         line = Text()
         for candle, size in zip(candles, sizes, strict=True):
-            eighths = round(size / most * rows * 8) - (rows - 1 - row) * 8
-            eighths = min(8, max(0, eighths))
+            # However little it was, it was traded.
+            whole = max(1 if size else 0, round(size / most * rows * 8))
+            eighths = min(8, max(0, whole - (rows - 1 - row) * 8))
             sign = _EIGHTHS[eighths] if blocks else ("#" if eighths >= 4 else " ")
             line.append(sign.ljust(_STEP), style=palette.tone(_tone(candle)))
         if row == 0:
