@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.ansi import AnsiDecoder
 from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
@@ -23,6 +24,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Pixels of a cell. The blocks of the font meet in it without a gap.
 _WIDTH, _HEIGHT, _FONT = 9, 18, 15
 _MARGIN = 14
+# In two cells there is room for a little more.
+_HANGUL = 17
 # The fonts that have the blocks and the lines, then those with Hangul.
 _FAMILY = "'DejaVu Sans Mono', 'Noto Sans Mono CJK KR', 'Noto Sans CJK KR', monospace"
 
@@ -46,7 +49,8 @@ LIGHT = Look("#fafafa", "#383a42", TerminalTheme((250, 250, 250), (56, 58, 66), 
 
 def page_of(screen: str, look: Look) -> tuple[str, int, int]:
     """A page that shows the screen (with its orders), and its size in pixels."""
-    lines = [Text.from_ansi(line) for line in screen.rstrip("\n").split("\n")]
+    # Whole, because tmux tells of a style only where it changes.
+    lines = list(AnsiDecoder().decode(screen.rstrip("\n")))
     columns = max(line.cell_len for line in lines)
     drawn = [
         _span(run, row, column, style, look)
@@ -105,7 +109,7 @@ def _span(run: str, row: int, column: int, style: Style, look: Look) -> str:
     if style.dim:
         css.append("opacity:.6")
     if not run.isascii() and cells == 2:
-        css.append("text-align:center")
+        css.append(f"text-align:center;font-size:{_HANGUL}px")
     return f'<span style="{";".join(css)}">{html.escape(run)}</span>'
 
 

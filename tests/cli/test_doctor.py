@@ -82,7 +82,7 @@ def test_a_server_that_refuses(call: Call, sim: Simulator) -> None:
     assert "\n  X  upgrade            the upgrade was refused with HTTP 503" in out or "503" in out
     assert "not reached" in out
     assert "\n  X  REST               HTTP 500" in out
-    assert "This machine is NOT fit: 2 failed" in out
+    assert "This machine is NOT fit. Failed: 2" in out
     steps = out[out.index("NOT fit") :]
     assert "\n  1. check that the URL is the exchange's WebSocket" in steps
     assert "\n  2. check that this machine may reach the exchange's HTTPS" in steps

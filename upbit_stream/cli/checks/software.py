@@ -27,7 +27,8 @@ def check_software() -> Iterator[Check]:
         "software",
         "python",
         "fail" if old else "ok",
-        f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}",
+        f"{platform.python_implementation()} {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}",
         text("advice.python") if old else None,
     )
     yield Check("software", _DISTRIBUTION, "ok", __version__)

@@ -47,7 +47,7 @@ _BATCH = 500
 _LOOK_AROUND = 0.2
 
 # Past trades of each market of a demo: enough for a screen of candles.
-_PAST = 2000
+_PAST = 600
 
 # The candles of the fourth view, when the options name none.
 _UNIT = "1m"
