@@ -127,7 +127,7 @@ def test_on_a_screen_with_the_keys_of_watch(start_in_tmux: StartInTmux, tmp_path
     terminal.press("3", "a")
     terminal.wait_for("KRW-BTC  1/2", "1,039")
     terminal.press("Right")
-    assert len(terminal.wait_for("KRW-ETH  2/2", "1,036")) == 14
+    terminal.wait_until(lambda now: now[1] == "KRW-ETH  2/2" and len(now) == 14)
     terminal.press("4", "Right")
     terminal.wait_for("4 Candles 1m", "KRW-BTC  1/2  Close 2.00")
     terminal.press("u")
