@@ -146,6 +146,7 @@ def test_types_are_proposed() -> None:
         ("upbit-stream watch --region s", ["sg"]),
         ("upbit-stream record --format z", ["zstd"]),
         ("upbit-stream watch KRW-BT", ["KRW-BTC"]),
+        ("upbit-stream markets --quote u", ["USDT"]),
         ("upbit-stream watch --sec", ["--seconds"]),
     ],
 )

@@ -122,13 +122,15 @@ def test_which_variable_decides(variables: dict[str, str], language: str | None)
 
 def test_an_output_that_cannot_write_hangul_gets_english() -> None:
     done = subprocess.run(
-        (*COMMAND, "--help"),
+        (*COMMAND, "watch", "--help"),
         env=environment(LC_ALL="ko_KR.UTF-8", PYTHONIOENCODING="latin-1"),
         capture_output=True,
         timeout=PATIENCE,
         check=True,
     )
     assert done.stdout.startswith(b"Usage: upbit-stream")
+    # Dots that it does not have either.
+    assert b"candle.1s ? candle.240m" in done.stdout
 
 
 def test_messages_in_korean(call: Call) -> None:

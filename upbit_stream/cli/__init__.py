@@ -33,6 +33,7 @@ has had the chance to say that they are missing.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # First of all, because the imports behind it take long enough for an impatient Ctrl-C.
     interrupt = Interrupt()
+    _write_what_can_be_written()
     interrupt.install()
     try:
         return _run(arguments, interrupt)
@@ -76,6 +78,13 @@ def _run(arguments: Sequence[str] | None, interrupt: Interrupt) -> int:
         return _fail(str(failed), failed.exit_code)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+
+
+def _write_what_can_be_written() -> None:
+    """A sign that an old encoding does not have is a question mark, not the end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _fail(message: str, exit_code: int) -> int:

@@ -15,6 +15,7 @@ __all__ = [
     "complete_code",
     "complete_depth",
     "complete_format",
+    "complete_quote",
     "complete_region",
     "complete_type",
     "remember_codes",
@@ -40,6 +41,11 @@ def complete_region(incomplete: str) -> list[str]:
 def complete_depth(incomplete: str) -> list[str]:
     """The depths of an order book."""
     return _beginning(("1", "5", "15", "30"), incomplete)
+
+
+def complete_quote(incomplete: str) -> list[str]:
+    """The currencies in which prices are stated."""
+    return _beginning(("KRW", "BTC", "USDT"), incomplete.upper())
 
 
 def complete_format(incomplete: str) -> list[str]:

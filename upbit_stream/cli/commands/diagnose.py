@@ -180,10 +180,13 @@ class _Test:
 def _doing(what: str) -> str:
     """What the test says of itself, in the language of the locale."""
     words = _words()
+    if language() == "en":
+        return what
     verb, colon, stage = what.partition(": ")
     if colon:
         return f"{words.get(verb, verb)}: {words.get(stage, stage)}"
-    return words.get(what, what)
+    # "snapshots of 10 codes"
+    return words.get(what) or words.get(what.partition(" of ")[0], what)
 
 
 def _words() -> Words:

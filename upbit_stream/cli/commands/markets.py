@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from upbit_stream.cli import cells
-from upbit_stream.cli.completing import remember_codes
+from upbit_stream.cli.completing import complete_quote, remember_codes
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
@@ -41,7 +41,14 @@ def markets_command(
         list[str] | None, typer.Argument(metavar="WORD", help=text("option.words"))
     ] = None,
     quote: Annotated[
-        str | None, typer.Option("--quote", "-q", metavar="CURRENCY", help=text("option.quote"))
+        str | None,
+        typer.Option(
+            "--quote",
+            "-q",
+            metavar="CURRENCY",
+            help=text("option.quote"),
+            autocompletion=complete_quote,
+        ),
     ] = None,
     demo: Demo = False,
     json: Json = False,
