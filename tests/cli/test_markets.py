@@ -120,7 +120,7 @@ def test_codes_of_the_last_list_are_proposed(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
     # Before there was any list, well-known ones.
-    assert "KRW-BTC" in complete_code("krw-b")
+    assert "KRW-BTC" in complete_code("KRW-B")
     remember_codes(["KRW-BTC", "KRW-NEW"])
     assert complete_code("KRW-N") == ["KRW-NEW"]
     (file,) = (tmp_path / "cache" / "upbit-stream").iterdir()
@@ -146,7 +146,7 @@ def test_types_are_proposed() -> None:
         ("upbit-stream watch --region s", ["sg"]),
         ("upbit-stream record --format z", ["zstd"]),
         ("upbit-stream watch KRW-BT", ["KRW-BTC"]),
-        ("upbit-stream markets --quote u", ["USDT"]),
+        ("upbit-stream markets --quote U", ["USDT"]),
         ("upbit-stream watch --sec", ["--seconds"]),
     ],
 )

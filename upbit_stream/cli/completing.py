@@ -45,7 +45,7 @@ def complete_depth(incomplete: str) -> list[str]:
 
 def complete_quote(incomplete: str) -> list[str]:
     """The currencies in which prices are stated."""
-    return _beginning(("KRW", "BTC", "USDT"), incomplete.upper())
+    return _beginning(("KRW", "BTC", "USDT"), incomplete)
 
 
 def complete_format(incomplete: str) -> list[str]:
@@ -55,7 +55,7 @@ def complete_format(incomplete: str) -> list[str]:
 
 def complete_code(incomplete: str) -> list[str]:
     """The codes of the last market list that ``upbit-stream markets`` has seen."""
-    return _beginning(_remembered() or _WELL_KNOWN, incomplete.upper())
+    return _beginning(_remembered() or _WELL_KNOWN, incomplete)
 
 
 def remember_codes(codes: Iterable[str]) -> None:
