@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import StartInTmux, StartOnTerminal
 from tests.cli.program import colours
 from tests.cli.tmux import needs_tmux
+from tests.conftest import eventually
 from upbit_stream.simulator import Simulator
 from upbit_stream.simulator.listing import DEFAULT_CODES
 
@@ -50,7 +51,7 @@ def test_keys_lead_through_the_views(start_in_tmux: StartInTmux) -> None:
     assert {line.split()[0] for line in lines[3:-1]} == {"KRW-SOL"}
     # The candles: the past of an hour is there at once.
     terminal.press("4")
-    lines = terminal.wait_until(lambda now: sum("┃" in line for line in now) > 3)
+    lines = terminal.wait_until(lambda now: len(candle_columns(now)) > 10)
     assert "4 Candles 1m" in lines[0]
     assert lines[1].startswith("KRW-SOL  4/20  Close ")
     terminal.press("u")
@@ -67,6 +68,30 @@ def test_keys_lead_through_the_views(start_in_tmux: StartInTmux) -> None:
     lines = terminal.lines()
     assert "4 Candles 3m" in lines[0]
     assert lines[-2].startswith("connected")
+
+
+def candle_columns(lines: list[str]) -> set[int]:
+    """The columns in which candles stand."""
+    return {place for line in lines for place, sign in enumerate(line) if sign in "┃╹╻│╵╷╿╽"}
+
+
+@needs_tmux
+def test_the_stream_carries_what_is_shown_and_no_more(
+    start_in_tmux: StartInTmux, sim: Simulator
+) -> None:
+    terminal = start_in_tmux("watch", "KRW-BTC", "KRW-ETH", UPBIT_STREAM_URL=sim.url)
+
+    def carried() -> set[tuple[str, str]]:
+        return {(type_, code) for _, type_, code in sim.subscriptions()}
+
+    for key, type_ in (("1", "ticker"), ("2", "orderbook"), ("4", "candle.1m"), ("3", "trade")):
+        terminal.press(key)
+        eventually(lambda type_=type_: carried() == {(type_, "KRW-BTC"), (type_, "KRW-ETH")})  # type: ignore[misc]
+    # All of it over the connection that was there from the beginning.
+    assert len(sim.handshakes) == 1
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    assert sim.wait_for(lambda: not sim.connections)
 
 
 @needs_tmux
