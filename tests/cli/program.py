@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import signal
@@ -73,9 +74,11 @@ class Collected:
         return self._text
 
     def _collect(self) -> None:
+        # A sign of several bytes may come apart.
+        decoder = codecs.getincrementaldecoder("utf-8")()
         while chunk := self._read():
             with self._changed:
-                self._text += chunk.decode().replace("\r\n", "\n")
+                self._text += decoder.decode(chunk).replace("\r\n", "\n")
                 self._changed.notify_all()
         with self._changed:
             self._ended = True

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from upbit_stream.simulator.listing import DEFAULT_CODES
 
 if sys.platform != "win32":
     import fcntl
+    import pty
     import termios
 
 SIMULATED = "upbit-stream: simulated data, not the exchange's\n"
@@ -150,6 +152,29 @@ def test_ctrl_c_gets_out_of_a_pipe_that_nobody_empties() -> None:
             os.close(reading)
     assert program.returncode == 0
     assert told.decode() == SIMULATED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_ctrl_c_gets_out_of_a_terminal_that_nobody_reads() -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 50, 140, 0, 0))
+    with subprocess.Popen(
+        (*COMMAND, "watch", "--demo", "-t", "orderbook"),
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as program:
+        os.close(slave)
+        try:
+            eventually(Still(master))
+            eventually(lambda: interrupted(program))
+            _, told = program.communicate(timeout=PATIENCE)
+        finally:
+            program.kill()
+            os.close(master)
+    assert program.returncode == 0
+    assert told == b""
 
 
 def interrupted(program: subprocess.Popen[bytes]) -> bool:

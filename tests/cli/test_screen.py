@@ -80,7 +80,14 @@ class Drawn:
         self.out = io.StringIO()
         self.console = Console(file=self.out, width=width, height=height, force_terminal=True,
                                color_system="256", no_color=False)  # fmt: skip
-        self.screen = Screen(self.console, release=lambda: None, resume=lambda: None)
+        self.taken = True
+        self.screen = Screen(
+            self.console, write=self.write, release=lambda: None, resume=lambda: None
+        )
+
+    def write(self, data: bytes) -> bool:
+        self.out.write(data.decode())
+        return self.taken
 
     def show(self, *lines: str | Text) -> str:
         """Show lines; the orders for it."""
@@ -122,3 +129,13 @@ def test_another_size_is_drawn_anew() -> None:
     assert drawn.show("one") == f"{BEGIN}\x1b[2J\x1b[1;1Hone\x1b[K{END}"
     drawn.screen.forget()
     assert drawn.show("one") == f"{BEGIN}\x1b[2J\x1b[1;1Hone\x1b[K{END}"
+
+
+def test_nothing_more_is_written_to_nobody() -> None:
+    drawn = Drawn()
+    drawn.taken = False
+    assert drawn.show("one") != ""
+    assert drawn.screen.gone
+    assert drawn.show("two") == ""
+    drawn.screen.leave_behind([Text("three")])
+    assert "three" not in drawn.out.getvalue()

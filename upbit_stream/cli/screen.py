@@ -34,15 +34,24 @@ class Screen:
     """
 
     def __init__(
-        self, console: Console, *, release: Callable[[], None], resume: Callable[[], None]
-    ):
+        self,
+        console: Console,
+        *,
+        write: Callable[[bytes], bool],
+        release: Callable[[], None],
+        resume: Callable[[], None],
+    ) -> None:
         self._console = console
+        # Onto the terminal; False once nobody takes it any more.
+        self._write_out = write
         # The keyboard, which is given back and taken again with the screen.
         self._release_keys = release
         self._resume_keys = resume
         # What is on the terminal, each line with its orders, for which size.
         self._shown: list[str] = []
         self._size = (0, 0)
+        #: Whether nobody takes what is written.
+        self.gone = False
         # Set by the signal handler.
         self._suspended = False
         self._old_handler: Any = None
@@ -94,6 +103,10 @@ class Screen:
             self._write(_BEGIN + "".join(parts) + _END)
         self._shown = [*written, *[""] * (rows - len(written))]
 
+    def leave_behind(self, lines: Sequence[Text]) -> None:
+        """Write lines on the normal screen, after the end."""
+        self._write("".join(f"{line}\n" for line in self._rendered(lines)))
+
     def _rendered(self, lines: Sequence[Text]) -> list[str]:
         if not lines:
             return []
@@ -103,11 +116,8 @@ class Screen:
         return capture.get().split("\n")
 
     def _write(self, orders: str) -> None:
-        try:
-            self._console.file.write(orders)
-            self._console.file.flush()
-        except OSError:
-            pass  # the terminal is gone: whoever reads keys learns of it
+        if not self.gone:
+            self.gone = not self._write_out(orders.encode(self._console.encoding, "replace"))
 
     def _on_suspend(self, number: int, frame: FrameType | None) -> None:
         self._suspended = True

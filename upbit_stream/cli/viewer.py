@@ -11,6 +11,7 @@ from rich.text import Text
 from upbit_stream.cli.feeds import Feed
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.keys import Keys
+from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.memory import Memory
 from upbit_stream.cli.screen import Screen
 from upbit_stream.cli.style import console_of, palette_for
@@ -66,29 +67,39 @@ class Viewer:
         Raises what the feed raises.
         """
         self._show()
-        with Keys(sys.stdin) as keys, Screen(
-            self._console, release=keys.release, resume=keys.resume
-        ) as screen:  # fmt: skip
-            while not self._is_over():
-                began = time.monotonic()
-                screen.show(self._drawn(*screen.size))
-                pause = max(_REDRAW, _REST * (time.monotonic() - began))
-                until = began + min(pause, self._seconds_left())
-                while not self._is_over() and (left := until - time.monotonic()) > 0:
-                    for key in keys.read(left):
-                        if key == "ctrl-l":
-                            screen.forget()
-                        self._press(key)
-                        # At once, but not more often than one can look.
-                        until = min(until, max(time.monotonic(), began + _AFTER_KEY))
-                self._feed.tend()
-                # With nobody to say that it was looked at long enough.
-                self._ended = self._ended or (self._feed.over and not keys.come)
-        width, height = self._console.size
+        with Keys(sys.stdin) as keys:
+            screen = Screen(
+                self._console,
+                write=lambda data: write_out(data, self._interrupt),
+                release=keys.release,
+                resume=keys.resume,
+            )
+            with screen:
+                while not self._is_over():
+                    began = time.monotonic()
+                    screen.show(self._drawn(*screen.size))
+                    pause = max(_REDRAW, _REST * (time.monotonic() - began))
+                    self._heed_keys(keys, screen, began, pause)
+                    self._feed.tend()
+                    # With nobody to say that it was looked at long enough.
+                    self._ended = self._ended or screen.gone or (self._feed.over and not keys.come)
+        width, height = screen.size
         self._helping = False
         # The line of the prompt is not ours.
-        last = self._drawn(width, height - 1)
-        self._console.print(Text("\n", no_wrap=True).join(last), crop=False)
+        screen.leave_behind(self._drawn(width, height - 1))
+
+    def _heed_keys(self, keys: Keys, screen: Screen, began: float, pause: float) -> None:
+        """Wait until it is time for the next drawing, ``pause`` seconds after the last one
+        ``began``, and do what keys say meanwhile.
+        """
+        until = began + min(pause, self._seconds_left())
+        while not self._is_over() and (left := until - time.monotonic()) > 0:
+            for key in keys.read(left):
+                if key == "ctrl-l":
+                    screen.forget()
+                self._press(key)
+                # At once, but not more often than one can look.
+                until = min(until, max(time.monotonic(), began + _AFTER_KEY))
 
     def _is_over(self) -> bool:
         return self._ended or self._interrupt.asked or self._seconds_left() <= 0
