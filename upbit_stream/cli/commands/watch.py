@@ -111,6 +111,9 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
             if options.demo:
                 simulator = stack.enter_context(demo_simulator(codes, history=_PAST))
                 codes = simulator.codes
+                for code in codes:
+                    # Lets it make up that past now, not while the first ping is measured.
+                    simulator.candles(code, "1m", 1)
             config = config_of(simulator, exact=options.exact)
             stream = UpbitStream(region=options.region, config=config)
             clock = _Clock(options.seconds, interrupt, begun)
