@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.program import Program
 from tests.cli.terminal import Terminal
+from tests.cli.tmux import Tmux
 from upbit_stream.cli import main
 
 Start = Callable[..., Program]
 StartOnTerminal = Callable[..., Terminal]
+StartInTmux = Callable[..., Tmux]
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -47,6 +50,20 @@ def start_on_terminal() -> Iterator[StartOnTerminal]:
         return terminals[-1]
 
     yield start_terminal
+    for terminal in terminals:
+        terminal.end()
+
+
+@pytest.fixture
+def start_in_tmux(tmp_path: Path) -> Iterator[StartInTmux]:
+    """Starts a command in a terminal that can be looked at; both end with the test."""
+    terminals: list[Tmux] = []
+
+    def start_tmux(*arguments: str, **options: Any) -> Tmux:
+        terminals.append(Tmux(arguments, tmp_path, **options))
+        return terminals[-1]
+
+    yield start_tmux
     for terminal in terminals:
         terminal.end()
 

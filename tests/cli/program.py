@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import signal
@@ -21,14 +22,15 @@ _ORDER = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _NOT_INHERITED = (
     "UPBIT_STREAM_URL", "UPBIT_REST_URL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES",
-    "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM",
+    "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM", "LC_ALL", "LC_MESSAGES", "LANG", "TMUX",
+    "UPBIT_ACCESS_KEY", "UPBIT_SECRET_KEY",
 )  # fmt: skip
 
 
 def environment(**changes: str) -> dict[str, str]:
     """What the program finds, whatever the machine's own environment is."""
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return {**inherited, "TERM": "xterm-256color", **changes}
+    return {**inherited, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **changes}
 
 
 def plain(text: str) -> str:
@@ -72,9 +74,11 @@ class Collected:
         return self._text
 
     def _collect(self) -> None:
+        # A sign of several bytes may come apart.
+        decoder = codecs.getincrementaldecoder("utf-8")()
         while chunk := self._read():
             with self._changed:
-                self._text += chunk.decode().replace("\r\n", "\n")
+                self._text += decoder.decode(chunk).replace("\r\n", "\n")
                 self._changed.notify_all()
         with self._changed:
             self._ended = True

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from tests.cli.program import COMMAND, Collected, environment, plain
 from tests.conftest import PATIENCE
@@ -16,8 +17,6 @@ if sys.platform != "win32":
     import pty
     import termios
 
-# Every drawing begins at the top left corner.
-_HOME = "\x1b[H"
 _ALTERNATE_ON, _ALTERNATE_OFF = "\x1b[?1049h", "\x1b[?1049l"
 _CURSOR_OFF, _CURSOR_ON = "\x1b[?25l", "\x1b[?25h"
 
@@ -26,13 +25,14 @@ class Terminal:
     """A command that runs in a pseudo-terminal of ``width`` × ``height``."""
 
     def __init__(
-        self, arguments: Sequence[str], *, width: int = 80, height: int = 30, **variables: str
-    ) -> None:
+        self, arguments: Sequence[str], *, width: int = 80, height: int = 30,
+        program: Sequence[str] = COMMAND, **variables: str,
+    ) -> None:  # fmt: skip
         self._master, slave = pty.openpty()
         try:
             self.resize(width, height)
             self.process = subprocess.Popen(
-                (*COMMAND, *arguments),
+                (*program, *arguments),
                 stdin=slave,
                 stdout=slave,
                 stderr=slave,
@@ -60,20 +60,9 @@ class Terminal:
         """Type something."""
         os.write(self._master, keys)
 
-    def frame(self, *wanted: str, without: str | None = None) -> list[str]:
-        """The lines of the first complete drawing that shows all of that."""
-
-        def fits(drawing: str) -> bool:
-            return all(one in drawing for one in wanted) and (
-                without is None or without not in drawing
-            )
-
-        def shown(text: str) -> list[list[str]]:
-            # The first piece is before any drawing, the last one may still grow.
-            drawings = map(plain, text.split(_HOME)[1:-1])
-            return [drawing.split("\n") for drawing in drawings if fits(drawing)]
-
-        return [line.rstrip() for line in shown(self.screen.wait_for(shown))[0]]
+    def modes(self) -> list[Any]:
+        """How the terminal treats what is typed."""
+        return termios.tcgetattr(self._master)
 
     def exit_code(self) -> int:
         """The exit code, as soon as there is one."""

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -19,11 +20,13 @@ import pytest
 from tests.cli.conftest import Start
 from tests.cli.program import COMMAND, Program, environment
 from tests.conftest import PATIENCE, eventually
+from upbit_stream import Recorder, Trade
 from upbit_stream.simulator import Simulator
 from upbit_stream.simulator.listing import DEFAULT_CODES
 
 if sys.platform != "win32":
     import fcntl
+    import pty
     import termios
 
 SIMULATED = "upbit-stream: simulated data, not the exchange's\n"
@@ -98,11 +101,19 @@ def test_each_event_is_written_at_once_with_every_digit_if_wanted(
     ended_quietly(program)
 
 
-def test_a_reader_that_has_enough_ends_it_quietly() -> None:
+@pytest.mark.parametrize(
+    "arguments", [["watch", "--demo", "--json"], ["replay", "{}"], ["doctor", "--offline"],
+                  ["markets", "--demo"], ["--help"]],
+)  # fmt: skip
+def test_a_reader_that_has_enough_ends_it_quietly(arguments: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with Recorder(path) as recorder:
+        for number in range(10_000 if "replay" in arguments else 0):
+            recorder(Trade(type="trade", code="KRW-BTC", sequential_id=number, timestamp=number))
     reader = "import sys; [sys.stdin.readline() for _ in range(3)]"
     with (
         subprocess.Popen(
-            (*COMMAND, "watch", "--demo", "--json"),
+            (*COMMAND, *(one.format(path) for one in arguments)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(),
@@ -119,7 +130,7 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
             program.kill()
         head.wait(PATIENCE)
     assert program.returncode == 0
-    assert told.decode().replace("\r\n", "\n") == SIMULATED
+    assert told.decode().replace("\r\n", "\n") == (SIMULATED if "--demo" in arguments else "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot tell how full a pipe is")
@@ -141,6 +152,29 @@ def test_ctrl_c_gets_out_of_a_pipe_that_nobody_empties() -> None:
             os.close(reading)
     assert program.returncode == 0
     assert told.decode() == SIMULATED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_ctrl_c_gets_out_of_a_terminal_that_nobody_reads() -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 50, 140, 0, 0))
+    with subprocess.Popen(
+        (*COMMAND, "watch", "--demo", "-t", "orderbook"),
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as program:
+        os.close(slave)
+        try:
+            eventually(Still(master))
+            eventually(lambda: interrupted(program))
+            _, told = program.communicate(timeout=PATIENCE)
+        finally:
+            program.kill()
+            os.close(master)
+    assert program.returncode == 0
+    assert told == b""
 
 
 def interrupted(program: subprocess.Popen[bytes]) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Call, Start, StartOnTerminal
+from tests.cli.program import plain
 from tests.conftest import eventually
 from upbit_stream import read_recording
+from upbit_stream.cli.commands.record import rotation_of
 from upbit_stream.cli.failures import WrongUsage
-from upbit_stream.cli.record import rotation_of
 from upbit_stream.simulator import Simulator
 
 
@@ -71,6 +72,17 @@ def test_lines_in_a_pipe(start: Start, sim: Simulator, tmp_path: Path) -> None:
     assert program.exit_code() == 0
 
 
+def test_json_tells_the_same(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    exit_code, out, _ = call("record", "--demo", "KRW-BTC", "--json", "--seconds", "0.5", "-o",
+                             str(path))  # fmt: skip
+    told = json.loads(out)
+    assert exit_code == 0
+    assert told["recorded"] == len(list(read_recording(path))) > 0
+    assert (told["out"], told["bytes"]) == (str(path), path.stat().st_size)
+    assert (told["files"], told["dropped"], told["lost"]) == (1, 0, 0)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_progress_on_a_terminal(start_on_terminal: StartOnTerminal, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.zst"
@@ -84,7 +96,7 @@ def test_progress_on_a_terminal(start_on_terminal: StartOnTerminal, tmp_path: Pa
     terminal.press(b"\x03")
     assert terminal.exit_code() == 0
     text = terminal.screen.all()
-    assert "upbit-stream record  SIMULATED DATA  " in text
+    assert "upbit-stream record  SIMULATED DATA  " in plain(text)
     # What stays is the summary.
     assert f"{path}: " in text.rstrip().splitlines()[-1]
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from tests.cli.program import colours
 from upbit_stream import Candle, ConnectionState, Orderbook, OrderbookUnit, Ticker, Trade
+from upbit_stream.cli import cells
 from upbit_stream.cli.board import Board, Meter, Row
 from upbit_stream.cli.columns import TYPES, write_amount, write_price
-from upbit_stream.cli.table import ANSI_PALETTE, PALETTE, Picture, Status, draw, palette_for
+from upbit_stream.cli.style import ANSI_PALETTE, PALETTE, palette_for
+from upbit_stream.cli.texts import speaking
+from upbit_stream.cli.texts.language import Language
+from upbit_stream.cli.views.drawing import draw
+from upbit_stream.cli.views.picture import Picture, Status
 
 NOON = 1_767_236_400_000
 STATUS = Status(
@@ -67,15 +75,9 @@ def picture(type_: str = "ticker", *rows: Row, **changes: Any) -> Picture:
 
 def rendered(shown: Picture, width: int = 80, height: int = 24) -> list[str]:
     """The lines as they reach a terminal of that size, without colours."""
-    # Always 256 colours: rich remembers a style as the first console wrote it.
-    console = Console(
-        file=io.StringIO(), width=width, height=height, force_terminal=True,
-        color_system="256", no_color=False, record=True,
-    )  # fmt: skip
-    console.print(draw(shown, width, height))
-    lines = console.export_text().rstrip("\n").split("\n")
+    lines = [line.plain.rstrip() for line in draw(shown, width, height)]
     assert len(lines) <= height
-    assert max(map(len, lines)) <= width
+    assert max(map(cells.width, lines)) <= width
     return lines
 
 
@@ -132,7 +134,7 @@ def test_an_empty_side_of_a_book_is_no_price_of_zero() -> None:
 def test_an_event_without_any_field_is_drawn_too(type_: str) -> None:
     kinds: dict[str, Any] = {"ticker": Ticker, "trade": Trade, "orderbook": Orderbook}
     event = kinds.get(type_, Candle)(type=type_, code="KRW-BTC")
-    shown = Picture(type_, (Row("KRW-BTC", event, 0.0, None),), STATUS, "", simulated=False)
+    shown = Picture(type_, (Row("KRW-BTC", event, 0.0, None),), STATUS, "")
     assert "KRW-BTC" in rendered(shown, 140)[2]
 
 
@@ -143,8 +145,9 @@ def test_a_code_without_data_waits() -> None:
 
 def test_below_the_table_stands_how_the_stream_is() -> None:
     assert rendered(picture())[3] == (
-        "connected  latency 1.2 ms  1,234 msg/s  0 dropped  2 reconnects  1:05"
+        "connected  latency 1.2 ms  1,234 msg/s  0 dropped  2 reconnects  1:05     ? keys"
     )
+    assert rendered(picture(), 100)[3].endswith("  1:05" + " " * 17 + "? keys  q quit")
 
 
 def test_simulated_data_are_called_so() -> None:
@@ -168,7 +171,8 @@ def test_more_codes_than_lines_leave_room_for_the_status(height: int, notice: st
     assert shown
     if height > 5:
         assert len(lines) == height
-        assert f"... and {100 - len(shown)} more; a taller window shows more" in lines
+        left = 100 - len(shown)
+        assert f"... {left} more, with the arrow keys or in a taller window" in lines
         assert any(line.startswith("connected") for line in lines)
 
 
@@ -182,7 +186,7 @@ def printed(shown: Picture, *, no_color: bool = False) -> str:
     console = Console(
         file=out, force_terminal=True, color_system="256", width=80, no_color=no_color
     )
-    console.print(draw(shown, 80, 24))
+    console.print(Text("\n").join(draw(shown, 80, 24)))
     return out.getvalue()
 
 
@@ -198,7 +202,8 @@ def test_the_sign_tells_the_change_without_colours() -> None:
     shown = picture("ticker", Row("KRW-BTC", ticker(change=-0.01), 0.0, 1.0))
     text = printed(shown, no_color=True)
     assert "-1.00%" in text
-    assert colours(text) <= {"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[7m"}
+    # Bold, dim and reversed are no colours.
+    assert all(re.fullmatch(r"\x1b\[[0127;]+m", order) for order in colours(text))
 
 
 def test_a_terminal_with_few_colours_gets_its_own() -> None:
@@ -219,11 +224,27 @@ def luminance(number: int) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("style", [PALETTE.rise, PALETTE.fall, PALETTE.good, PALETTE.warning])
+@pytest.mark.parametrize("style", dataclasses.astuple(PALETTE))
 def test_every_colour_can_be_read_on_white_and_on_black(style: str) -> None:
     bright = luminance(int(style.removeprefix("color(").removesuffix(")")))
     assert 1.05 / (bright + 0.05) > 3.8
     assert (bright + 0.05) / 0.05 > 3.8
+
+
+@pytest.mark.parametrize("width", [80, 140])
+@pytest.mark.parametrize("type_", TYPES[:4])
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_columns_stand_below_their_titles(language: Language, type_: str, width: int) -> None:
+    event = EVENTS["candle.1m" if type_.startswith("candle") else type_]
+    rows = tuple(Row(event.code, event, age, 12.34) for age in (0.25, 3.0, 61.0))
+    with speaking(language):
+        shown = draw(picture("candle.1m" if type_.startswith("candle") else type_, *rows),
+                     width, 24)  # fmt: skip
+    titles, *filled = shown[1:5]
+    # Whatever the titles are, each row ends with them, cell by cell.
+    ends = {cells.width(line.plain.rstrip()) for line in (titles, *filled)}
+    assert len(ends) == 1
+    assert titles.cell_len == width
 
 
 # Numbers.
@@ -263,6 +284,13 @@ def test_prices_have_the_decimals_of_their_market(code: str, value: Any, text: s
 )
 def test_amounts_are_short(value: Any, text: str) -> None:
     assert write_amount(value) == text
+
+
+def test_amounts_in_korean_count_by_ten_thousands() -> None:
+    with speaking("ko"):
+        assert write_amount(143_870_000_000.0) == "1,438.70억"
+        exact: Any = Decimal("2500000000000")
+        assert write_amount(exact) == "2.50조"
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,19 @@ def test_seconds_end_it(call: Call) -> None:
     assert "1 code, " in out
 
 
+def test_json_says_where_it_is(call: Call) -> None:
+    exit_code, out, told = call("simulate", "--seconds", "0.1", "--json", "--codes", "2")
+    assert (exit_code, told) == (0, "")
+    assert json.loads(out) | {"url": "", "rest_url": ""} == {
+        "url": "",
+        "rest_url": "",
+        "access_key": ACCESS_KEY,
+        "secret_key": SECRET_KEY,
+        "codes": ["KRW-BTC", "KRW-ETH"],
+        "rate": 100.0,
+    }
+
+
 def test_a_port_in_use_is_one_sentence(call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -1,19 +1,27 @@
-"""The command ``upbit-stream``: watch or record the market, test the connection, serve a simulated
-exchange.
+"""The command ``upbit-stream``: watch, record and replay the market, test the connection and the
+machine, serve a simulated exchange.
 
 ========================  =====================================================================
-``app.py``                the commands, their options and help texts
-``watch.py``              ``watch``: from the options to a stream, then one of two ways to show it
-``board.py``              what is known of each code at this moment, and how fast it comes
+``app.py``                the commands together
+``commands/``             each command: its options, and what it does
+``options.py``            the options that several commands share
+``helping.py``            ``--help``
+``completing.py``         what the shell proposes
+``texts/``                everything that is said, in English and Korean
+``style.py``              colours and styles, by what they mean
+``cells.py``              texts by their width on a terminal
+``viewer.py``             the running screen: draws, and does what the keys say
+``views/``                what it shows: pure functions from a state to lines of text
+``screen.py``             the terminal as a surface, given back as it was
+``keys.py``               keys as they are pressed
+``feeds.py``              where a screen's events come from: a stream
+``playing.py``            or a recording
+``memory.py``             what has come and is shown; ``board.py`` the newest of each code
+``past.py``               the candles before now
 ``columns.py``            which columns each type has, and how numbers are written
-``table.py``              the picture: pure functions from a state to lines of text
-``lines.py``              the same events as plain lines or JSON, for pipes
-``record.py``             ``record``: events to a file, and how far it is
+``lines.py``              events as plain lines or JSON, for pipes
 ``subscribing.py``        from types and codes on the command line to subscriptions
-``simulate.py``           ``simulate``: the simulator as a process
-``diagnose.py``           ``diagnose``: the connection test, its progress, and its report
 ``demo.py``               ``--demo``: a simulated exchange in this process
-``screen.py``             whether an output is a terminal that can be drawn on
 ``interrupt.py``          Ctrl-C as a wish that is looked at, not as an exception out of nowhere
 ``notices.py``            where the warnings of the library go
 ``failures.py``           how a command ends that cannot do what it was asked for
@@ -25,6 +33,7 @@ has had the chance to say that they are missing.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -45,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # First of all, because the imports behind it take long enough for an impatient Ctrl-C.
     interrupt = Interrupt()
+    _write_what_can_be_written()
     interrupt.install()
     try:
         return _run(arguments, interrupt)
@@ -54,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None, interrupt: Interrupt) -> int:
     try:
-        from upbit_stream.cli.app import app
+        from upbit_stream.cli.app import run
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.partition(".")[0] not in _FROM_THE_EXTRA:
             raise
@@ -63,12 +73,18 @@ def _run(arguments: Sequence[str] | None, interrupt: Interrupt) -> int:
             1,
         )
     try:
-        app(args=arguments, prog_name=_NAME, obj=interrupt)
+        return run(arguments, _NAME, interrupt)
     except CommandFailed as failed:
         return _fail(str(failed), failed.exit_code)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    return 0
+
+
+def _write_what_can_be_written() -> None:
+    """A sign that an old encoding does not have is a question mark, not the end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _fail(message: str, exit_code: int) -> int:

@@ -40,7 +40,9 @@ class Board:
 
     def take(self, event: Any) -> None:
         """An event came."""
-        slot = self._slots[event.code]
+        slot = self._slots.get(event.code)
+        if slot is None:
+            return  # of a recording that has more than what is shown
         slot.event = event
         slot.count += 1
 

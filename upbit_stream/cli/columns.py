@@ -1,7 +1,7 @@
 """Which columns each type of event has, and how its numbers are written.
 
-Everything is ASCII: consoles and pipes with old encodings exist, and signs whose width depends
-on the terminal's language would shift the columns.
+Numbers are ASCII (and in Korean the units of ten thousands): consoles and pipes with old encodings
+exist, and signs whose width depends on the terminal's language would shift the columns.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from datetime import datetime, tzinfo
 from enum import Enum
 from typing import Any, NamedTuple
 
+from upbit_stream.cli.texts import language, text
 from upbit_stream.protocol.demands import CANDLE_UNITS
 
 __all__ = [
     "AGE_RANK",
+    "CANDLES",
     "RATE_RANK",
     "TYPES",
     "Cell",
@@ -24,10 +26,12 @@ __all__ = [
     "columns_of",
     "write_amount",
     "write_price",
+    "write_sizes",
 ]
 
-#: The types that can be watched, as on the wire.
-TYPES = ("ticker", "trade", "orderbook", *(f"candle.{unit}" for unit in CANDLE_UNITS))
+#: The types of candles, and all that can be watched, as on the wire.
+CANDLES = tuple(f"candle.{unit}" for unit in CANDLE_UNITS)
+TYPES = ("ticker", "trade", "orderbook", *CANDLES)
 
 # The ranks of the columns that every table has: the age of the event, the code's messages a
 # second. Plain lines have the columns that rank before the latter.
@@ -54,7 +58,8 @@ class Cell(NamedTuple):
 class Column:
     """A column: from an event to a cell."""
 
-    title: str
+    #: Of its title among the texts.
+    key: str
     cell: Callable[[Any], Cell]
     #: The least width, so that columns do not dance when a digit is added.
     width: int
@@ -76,8 +81,7 @@ def write_price(value: float | None, code: str) -> str:
     """
     if value is None:
         return "-"
-    text = f"{value:,.8f}".rstrip("0")
-    whole, _, decimals = text.partition(".")
+    whole, _, decimals = f"{value:,.8f}".rstrip("0").partition(".")
     decimals = decimals.ljust(_least_decimals(abs(value), code.partition("-")[0]), "0")
     return f"{whole}.{decimals}" if decimals else whole
 
@@ -92,17 +96,31 @@ def _least_decimals(value: float, quote: str) -> int:
     return next((place for place, step in enumerate(steps) if value >= step), 0)
 
 
+# From where on amounts are written in units, and the unit.
+_UNITS = {
+    "en": ((1e12, "T"), (1e9, "B"), (1e6, "M")),
+    "ko": ((1e12, "조"), (1e8, "억"), (1e6, "백만")),
+}
+
+
 def write_amount(value: float | None) -> str:
     """A size or a turnover: all that matters of it in at most ten or so characters."""
     if value is None:
         return "-"
-    for bound, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+    for bound, unit in _UNITS[language()]:
         if value >= bound:
             # Not through float(): a Decimal and a float must not be divided by each other.
-            return f"{value / type(value)(bound):,.2f}{letter}"
+            return f"{value / type(value)(bound):,.2f}{unit}"
     decimals = 1 if value >= 1000 else 3 if value >= 1 else 8
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if decimals == 8 else text
+    written = f"{value:,.{decimals}f}"
+    return written.rstrip("0").rstrip(".") if decimals == 8 else written
+
+
+def write_sizes(values: Sequence[float]) -> list[str]:
+    """Sizes that stand below each other, with the same decimals: those that the largest needs."""
+    most = max(map(abs, values), default=0)
+    decimals = 0 if most >= 1e6 else 1 if most >= 1e3 else 4 if most >= 1 else 8
+    return [f"{value:,.{decimals}f}" for value in values]
 
 
 def _percent(fraction: float | None) -> str:
@@ -152,8 +170,11 @@ def _trade_change(event: Any) -> Cell:
 
 def _trade_side(event: Any) -> Cell:
     # The taker's side: BID is someone who bought at the asking price.
-    sides = {"BID": Cell("buy", Tone.RISE), "ASK": Cell("sell", Tone.FALL)}
-    return sides.get(event.ask_bid, Cell("-"))
+    sides = {"BID": ("buy", Tone.RISE), "ASK": ("sell", Tone.FALL)}
+    if event.ask_bid not in sides:
+        return Cell("-")
+    side, tone = sides[event.ask_bid]
+    return Cell(text(f"side.{side}"), tone)
 
 
 def _trade_value(event: Any) -> Cell:
@@ -201,41 +222,41 @@ def _amount(name: str) -> Callable[[Any], Cell]:
 
 _COLUMNS: dict[str, Sequence[Column]] = {
     "ticker": (
-        Column("Price", _ticker_price, 12),
-        Column("Change", _ticker_change, 8),
-        Column("Volume 24h", _amount("acc_trade_volume_24h"), 10, rank=1),
-        Column("Value 24h", _amount("acc_trade_price_24h"), 9, rank=3),
-        Column("High", _price("high_price"), 12, rank=5),
-        Column("Low", _price("low_price"), 12, rank=5),
-        Column("Last size", _amount("trade_volume"), 10, rank=6),
+        Column("price", _ticker_price, 12),
+        Column("change", _ticker_change, 8),
+        Column("volume_24h", _amount("acc_trade_volume_24h"), 10, rank=1),
+        Column("value_24h", _amount("acc_trade_price_24h"), 9, rank=3),
+        Column("high", _price("high_price"), 12, rank=5),
+        Column("low", _price("low_price"), 12, rank=5),
+        Column("last_size", _amount("trade_volume"), 10, rank=6),
     ),
     "trade": (
-        Column("Price", _trade_price, 12),
-        Column("Change", _trade_change, 8, rank=3),
-        Column("Volume", _amount("trade_volume"), 10),
-        Column("Side", _trade_side, 4),
-        Column("Time", lambda event: Cell(_clock(event.trade_datetime)), 8, rank=1),
-        Column("Value", _trade_value, 9, rank=5),
-        Column("Best bid", _price("best_bid_price"), 12, rank=6),
-        Column("Best ask", _price("best_ask_price"), 12, rank=6),
+        Column("price", _trade_price, 12),
+        Column("change", _trade_change, 8, rank=3),
+        Column("volume", _amount("trade_volume"), 10),
+        Column("side", _trade_side, 4),
+        Column("time", lambda event: Cell(_clock(event.trade_datetime)), 8, rank=1),
+        Column("value", _trade_value, 9, rank=5),
+        Column("best_bid", _price("best_bid_price"), 12, rank=6),
+        Column("best_ask", _price("best_ask_price"), 12, rank=6),
     ),
     "orderbook": (
-        Column("Bid size", lambda event: Cell(write_amount(_best(event, "bid_size"))), 8, rank=1),
-        Column("Bid", lambda event: Cell(write_price(event.best_bid, event.code), Tone.RISE), 11),
-        Column("Ask", lambda event: Cell(write_price(event.best_ask, event.code), Tone.FALL), 11),
-        Column("Ask size", lambda event: Cell(write_amount(_best(event, "ask_size"))), 8, rank=1),
-        Column("Spread", _spread, 7),
-        Column("Spread %", _spread_share, 8, rank=5),
-        Column("All bids", _amount("total_bid_size"), 10, rank=6),
-        Column("All asks", _amount("total_ask_size"), 10, rank=6),
+        Column("bid_size", lambda event: Cell(write_amount(_best(event, "bid_size"))), 8, rank=1),
+        Column("bid", lambda event: Cell(write_price(event.best_bid, event.code), Tone.RISE), 11),
+        Column("ask", lambda event: Cell(write_price(event.best_ask, event.code), Tone.FALL), 11),
+        Column("ask_size", lambda event: Cell(write_amount(_best(event, "ask_size"))), 8, rank=1),
+        Column("spread", _spread, 7),
+        Column("spread_share", _spread_share, 8, rank=5),
+        Column("all_bids", _amount("total_bid_size"), 10, rank=6),
+        Column("all_asks", _amount("total_ask_size"), 10, rank=6),
     ),
 }
 _CANDLE = (
-    Column("Start", lambda event: Cell(_clock(event.candle_datetime)), 8, rank=3),
-    Column("Open", _price("opening_price"), 11),
-    Column("High", _price("high_price"), 11),
-    Column("Low", _price("low_price"), 11),
-    Column("Close", _close, 11),
-    Column("Volume", _amount("candle_acc_trade_volume"), 8, rank=1),
-    Column("Value", _amount("candle_acc_trade_price"), 9, rank=5),
+    Column("start", lambda event: Cell(_clock(event.candle_datetime)), 8, rank=3),
+    Column("open", _price("opening_price"), 11),
+    Column("high", _price("high_price"), 11),
+    Column("low", _price("low_price"), 11),
+    Column("close", _close, 11),
+    Column("volume", _amount("candle_acc_trade_volume"), 8, rank=1),
+    Column("value", _amount("candle_acc_trade_price"), 9, rank=5),
 )

@@ -14,17 +14,22 @@ import msgspec
 from upbit_stream.cli.columns import RATE_RANK, columns_of
 from upbit_stream.cli.failures import RunFailed
 from upbit_stream.cli.interrupt import Interrupt
+from upbit_stream.cli.texts import text
 
 __all__ = ["json_writer", "plain_writer", "write_out"]
 
 
 def plain_writer(type_: str, zone: tzinfo | None = None) -> Callable[[Any], bytes]:
     """A function that writes an event as one line for people; times are local, or ``zone``'s."""
-    columns = [column for column in columns_of(type_) if column.rank < RATE_RANK]
+    columns = [
+        (text(f"column.{column.key}").lower(), column)
+        for column in columns_of(type_)
+        if column.rank < RATE_RANK
+    ]
 
     def write(event: Any) -> bytes:
         moment = event.received_datetime.astimezone(zone)
-        cells = "".join(f"  {column.title.lower()} {column.cell(event).text}" for column in columns)
+        cells = "".join(f"  {title} {column.cell(event).text}" for title, column in columns)
         return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {event.code}{cells}\n".encode()
 
     return write
@@ -59,7 +64,7 @@ def write_out(data: bytes, interrupt: Interrupt) -> bool:
         _forget_stdout()
         if _reader_left(error):
             return False
-        raise RunFailed(f"cannot write the output: {error.strerror or error}") from error
+        raise RunFailed(text("failed.output", why=error.strerror or error)) from error
     return True
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from upbit_stream.cli.columns import TYPES
 from upbit_stream.cli.failures import WrongUsage
+from upbit_stream.cli.texts import text
+from upbit_stream.config import StreamConfig
 from upbit_stream.protocol.codes import check_codes
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 
-__all__ = ["check_type", "codes_of", "subscribe"]
+if TYPE_CHECKING:
+    from upbit_stream.simulator import Simulator
+
+__all__ = ["check_type", "codes_of", "config_of", "subscribe"]
 
 
 def check_type(type_: str) -> None:
@@ -20,8 +25,8 @@ def check_type(type_: str) -> None:
     if type_ in TYPES:
         return
     near = difflib.get_close_matches(type_.lower(), TYPES, 1, 0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise WrongUsage(f"there is no type {type_!r}: choose one of {', '.join(TYPES)}{hint}")
+    hint = text("usage.perhaps", name=near[0]) if near else ""
+    raise WrongUsage(text("failed.type", type=type_, types=", ".join(TYPES)) + hint)
 
 
 def codes_of(codes: Sequence[str], *, demo: bool, example: str) -> tuple[str, ...]:
@@ -29,11 +34,16 @@ def codes_of(codes: Sequence[str], *, demo: bool, example: str) -> tuple[str, ..
     if codes:
         return check_codes(codes)
     if not demo:
-        raise WrongUsage(
-            f'name at least one market, as in "upbit-stream {example}", or try '
-            f'"upbit-stream {example.partition(" ")[0]} --demo"'
-        )
+        raise WrongUsage(text("failed.codes", example=example, command=example.partition(" ")[0]))
     return ()
+
+
+def config_of(simulator: Simulator | None, *, exact: bool) -> StreamConfig:
+    """The settings of a stream to the exchange, or to the simulator of ``--demo``."""
+    numbers: Literal["float", "decimal"] = "decimal" if exact else "float"
+    if simulator is None:
+        return StreamConfig(numbers=numbers)
+    return StreamConfig(url=simulator.url, rest_url=simulator.rest_url, numbers=numbers)
 
 
 def subscribe(

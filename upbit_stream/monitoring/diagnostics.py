@@ -23,11 +23,11 @@ from upbit_stream.monitoring.report import (
 from upbit_stream.monitoring.run import TICK, CodeList, Progress, Run
 from upbit_stream.monitoring.verdict import judge_parts
 from upbit_stream.protocol.codes import check_codes
-from upbit_stream.protocol.endpoints import find_region
+from upbit_stream.protocol.endpoints import Region, find_region
 from upbit_stream.recovery.rest import RestClient
 from upbit_stream.stream import UpbitStream
 
-__all__ = ["DEFAULT_SECONDS", "WebSocketDiagnostics"]
+__all__ = ["DEFAULT_SECONDS", "WebSocketDiagnostics", "default_codes"]
 
 #: For how long the streams are looked at.
 DEFAULT_SECONDS = 10.0
@@ -83,7 +83,7 @@ class WebSocketDiagnostics:
         self._region = find_region(region)
         self._url, self._rest_url = resolve_urls(self._config, self._region)
         if codes is None:
-            codes = [f"{_CURRENCIES[self._region.name]}-{base}" for base in _BASES]
+            codes = default_codes(self._region)
         self._codes = check_codes(codes)
         self._cancelled = threading.Event()
         # Those of the test that runs. Replaced, never changed.
@@ -180,6 +180,11 @@ class WebSocketDiagnostics:
         # Those in the same currency before the others: they are traded more.
         rest = sorted(listed.difference(known), key=lambda code: (code[:3] != currency[:3], code))
         return (known + rest or list(self._codes)), "market list"
+
+
+def default_codes(region: Region) -> tuple[str, ...]:
+    """The codes of Bitcoin, Ether and XRP in the region's currency."""
+    return tuple(f"{_CURRENCIES[region.name]}-{base}" for base in _BASES)
 
 
 def _require_duration(seconds: Any) -> None:

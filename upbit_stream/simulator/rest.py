@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timezone
+from email.utils import formatdate
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -35,6 +36,10 @@ __all__ = ["Rest"]
 
 MAX_TRADES = 500
 MAX_CANDLES = 200
+
+# What the exchange may warn of in its market list.
+_CAUTIONS = ("PRICE_FLUCTUATIONS", "TRADING_VOLUME_SOARING", "DEPOSIT_AMOUNT_SOARING",
+             "GLOBAL_PRICE_DIFFERENCES", "CONCENTRATION_OF_SMALL_ACCOUNTS")  # fmt: skip
 
 _Query = dict[str, str]
 
@@ -84,6 +89,7 @@ class Rest:
             response = self.faults.planned.popleft().reply()
         else:
             response = self._answer(peer, parts.path, query)
+        response.headers["Date"] = formatdate(self._exchange.now() / 1000, usegmt=True)
         self._journal.add(RestCall(monotonic(), parts.path, query, response.status_code))
         return response
 
@@ -163,7 +169,10 @@ class Rest:
         ]
         if query.get("is_details", query.get("isDetails")) == "true":
             for entry in entries:
-                entry["market_event"] = {"warning": False, "caution": {}}
+                entry["market_event"] = {
+                    "warning": False,
+                    "caution": dict.fromkeys(_CAUTIONS, False),
+                }
         return entries
 
     def _orderbooks(self, query: _Query) -> list[dict[str, Any]]:

@@ -8,27 +8,78 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+import typer
 
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import told_on_stderr
+from upbit_stream.cli.options import Json, Seconds, check_seconds, interrupt_of
+from upbit_stream.cli.texts import text
 from upbit_stream.errors import RecordingError
 from upbit_stream.protocol.codes import check_codes
 
 if TYPE_CHECKING:
     from upbit_stream.simulator import Simulator
 
-__all__ = ["SimulateOptions", "simulate"]
+__all__ = ["SimulateOptions", "simulate", "simulate_command"]
 
 # Codes that the line to copy has.
 _SHOWN = 3
 
 # Windows says of an occupied port now this, now that it is forbidden.
 _IN_USE = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
+
+
+def simulate_command(
+    context: typer.Context,
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help=text("option.host"))
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="PORT", help=text("option.port"))
+    ] = 0,
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help=text("option.rate"))] = 100.0,
+    codes: Annotated[
+        str | None, typer.Option("--codes", metavar="N|LIST", help=text("option.markets"))
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help=text("option.seed"))] = 1,
+    realistic: Annotated[bool, typer.Option("--realistic", help=text("option.realistic"))] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help=text("option.tls_cert"))
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help=text("option.tls_key"))
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help=text("option.replay"))
+    ] = None,
+    replay_speed: Annotated[
+        float | None,
+        typer.Option("--replay-speed", metavar="FACTOR", help=text("option.replay_speed")),
+    ] = None,
+    seconds: Seconds = None,
+    json: Json = False,
+) -> None:
+    """Serve a simulated Upbit."""
+    options = SimulateOptions(
+        host=host,
+        port=port,
+        rate=rate,
+        codes=codes,
+        seed=seed,
+        realistic=realistic,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        replay=replay,
+        replay_speed=replay_speed,
+        seconds=check_seconds(seconds),
+        json=json,
+    )
+    simulate(options, interrupt_of(context))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +97,7 @@ class SimulateOptions:
     replay: Path | None
     replay_speed: float | None
     seconds: float | None
+    json: bool
 
 
 def simulate(options: SimulateOptions, interrupt: Interrupt) -> None:
@@ -61,7 +113,8 @@ def simulate(options: SimulateOptions, interrupt: Interrupt) -> None:
             raise RunFailed(_why_not(options, error)) from error
         try:
             # A reader that leaves (| head -3) has read the URLs; the server goes on.
-            write_out(_welcome(simulator, options).encode(), interrupt)
+            told = _json(simulator) if options.json else _welcome(simulator, options)
+            write_out(told.encode(), interrupt)
             interrupt.wait(options.seconds)
         finally:
             simulator.stop()
@@ -91,11 +144,10 @@ def _simulator(options: SimulateOptions) -> Simulator:
     except RecordingError as error:
         raise WrongUsage(str(error)) from error
     except OSError as error:
-        raise WrongUsage(f"cannot read {options.replay}: {error.strerror or error}") from error
+        why = error.strerror or str(error)
+        raise WrongUsage(text("failed.read", file=options.replay, why=why)) from error
     except msgspec.MsgspecError as error:
-        raise WrongUsage(
-            f"{options.replay} is no recording: one frame of JSON a line is needed ({error})"
-        ) from error
+        raise WrongUsage(text("failed.recording", file=options.replay, why=error)) from error
     except ValueError as error:
         raise WrongUsage(str(error)) from error
 
@@ -106,24 +158,37 @@ def _tls(options: SimulateOptions) -> ssl.SSLContext | None:
     certificate, key = options.tls_cert, options.tls_key
     if certificate is None:
         if key is not None:
-            raise WrongUsage("--tls-key needs --tls-cert, the certificate that belongs to it")
+            raise WrongUsage(text("failed.tls_key"))
         return None
     try:
         return server_tls(str(certificate), None if key is None else str(key))
     # An SSLError is an OSError, too.
     except OSError as error:
-        files = " and ".join(str(file) for file in (certificate, key) if file is not None)
-        raise WrongUsage(
-            f"cannot serve TLS with {files}: {error.strerror or error}; a certificate and its "
-            "key in PEM format are needed"
-        ) from error
+        files = ", ".join(str(file) for file in (certificate, key) if file is not None)
+        why = error.strerror or str(error)
+        raise WrongUsage(text("failed.tls", files=files, why=why)) from error
 
 
 def _why_not(options: SimulateOptions, error: OSError) -> str:
-    where = f"port {options.port} of {options.host}"
     if error.errno in _IN_USE:
-        return f"{where} is in use by another program; choose another --port, 0 finds a free one"
-    return f"cannot listen on {where}: {error.strerror or error}"
+        return text("failed.port_in_use", port=options.port, host=options.host)
+    why = error.strerror or str(error)
+    return text("failed.listen", port=options.port, host=options.host, why=why)
+
+
+def _json(simulator: Simulator) -> str:
+    from upbit_stream.simulator import DEFAULT_KEYS
+
+    ((access_key, secret_key),) = DEFAULT_KEYS.items()  # of an account that nobody has
+    told = {
+        "url": simulator.url,
+        "rest_url": simulator.rest_url,
+        "access_key": access_key,
+        "secret_key": secret_key,
+        "codes": simulator.codes,
+        "rate": simulator.rate,
+    }
+    return msgspec.json.encode(told).decode() + "\n"
 
 
 def _welcome(simulator: Simulator, options: SimulateOptions) -> str:
@@ -135,18 +200,15 @@ def _welcome(simulator: Simulator, options: SimulateOptions) -> str:
     command = f"upbit-stream watch {' '.join(simulator.codes[:_SHOWN])}"
     codes = len(simulator.codes)
     ((access_key, secret_key),) = DEFAULT_KEYS.items()  # of an account that nobody has
-    return (
-        f"A simulated Upbit is running: {codes} code{'s' * (codes != 1)}, "
-        f"{options.rate:g} trades a second. Ctrl-C ends it.\n"
-        "\n"
-        f"  WebSocket  {simulator.url}\n"
-        f"  REST       {simulator.rest_url}\n"
-        f"  Keys       UPBIT_ACCESS_KEY={access_key}\n"
-        f"             UPBIT_SECRET_KEY={secret_key}\n"
-        "\n"
-        "To watch it, in another terminal:\n"
-        "\n"
-        f"  {_shell_line(settings, command)}\n"
+    return text(
+        "simulate.welcome",
+        codes=text("codes.one" if codes == 1 else "codes.many", count=codes),
+        rate=f"{options.rate:g}",
+        url=simulator.url,
+        rest_url=simulator.rest_url,
+        access_key=access_key,
+        secret_key=secret_key,
+        line=_shell_line(settings, command),
     )
 
 

@@ -10,27 +10,43 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
-from rich.console import Console, Group
+import msgspec
+import typer
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from upbit_stream.cli.board import Meter
-from upbit_stream.cli.demo import SIMULATED, demo_simulator
+from upbit_stream.cli.completing import complete_format
+from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
+from upbit_stream.cli.options import (
+    Codes,
+    Demo,
+    Depth,
+    Exact,
+    Json,
+    Region,
+    Seconds,
+    Types,
+    check_seconds,
+    interrupt_of,
+)
 from upbit_stream.cli.screen import can_draw
-from upbit_stream.cli.subscribing import check_type, codes_of, subscribe
-from upbit_stream.config import StreamConfig
+from upbit_stream.cli.style import FAINT, TITLE, console_of, palette_for
+from upbit_stream.cli.subscribing import check_type, codes_of, config_of, subscribe
+from upbit_stream.cli.texts import text
 from upbit_stream.errors import RecordingError, SubscriptionError, UpbitStreamError
 from upbit_stream.recording import Recorder, RecorderStats, RecordingFormat
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 
-__all__ = ["RecordOptions", "record", "rotation_of"]
+__all__ = ["RecordOptions", "record", "record_command", "rotation_of"]
 
 # Seconds between two drawings, and between two lines in a pipe.
 _REDRAW = 0.2
@@ -38,6 +54,47 @@ _LINE_EVERY = 5.0
 
 _SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def record_command(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help=text("option.out"))
+    ],
+    codes: Codes = None,
+    types: Types = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help=text("option.format"),
+            autocompletion=complete_format,
+        ),
+    ] = None,
+    rotate: Annotated[
+        str | None, typer.Option("--rotate", metavar="LIMIT", help=text("option.rotate"))
+    ] = None,
+    demo: Demo = False,
+    seconds: Seconds = None,
+    json: Json = False,
+    exact: Exact = False,
+    region: Region = "kr",
+    depth: Depth = 30,
+) -> None:  # fmt: skip
+    """Record live data."""
+    options = RecordOptions(
+        codes=tuple(codes or ()),
+        types=tuple(types or ("trade",)),
+        out=out,
+        format=format_,
+        rotate=rotate,
+        demo=demo,
+        seconds=check_seconds(seconds),
+        json=json,
+        exact=exact,
+        region=region,
+        depth=depth,
+    )
+    record(options, interrupt_of(context))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +108,7 @@ class RecordOptions:
     rotate: str | None
     demo: bool
     seconds: float | None
+    json: bool
     exact: bool
     region: str
     depth: int
@@ -66,20 +124,15 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
     for type_ in types:
         check_type(type_)
     size, seconds = rotation_of(options.rotate)
-    numbers: Literal["float", "decimal"] = "decimal" if options.exact else "float"
     with ExitStack() as stack:
-        as_picture = can_draw(sys.stdout)
+        as_picture = not options.json and can_draw(sys.stdout)
         try:
             codes = codes_of(
                 options.codes, demo=options.demo, example="record KRW-BTC --out trades.jsonl.zst"
             )
-            config = StreamConfig(numbers=numbers)
-            if options.demo:
-                simulator = stack.enter_context(demo_simulator(codes))
-                codes = simulator.codes
-                config = StreamConfig(
-                    url=simulator.url, rest_url=simulator.rest_url, numbers=numbers
-                )
+            simulator = stack.enter_context(demo_simulator(codes)) if options.demo else None
+            codes = simulator.codes if simulator else codes
+            config = config_of(simulator, exact=options.exact)
             stream = UpbitStream(region=options.region, config=config)
             subscriptions = [
                 subscribe(stream, type_, codes, None, depth=options.depth) for type_ in types
@@ -119,7 +172,7 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
         except UpbitStreamError as error:
             raise RunFailed(str(error)) from error
     if recorder.stats.lost:
-        raise RunFailed(f"{recorder.stats.lost:,} events are not in the recording")
+        raise RunFailed(text("failed.lost", count=f"{recorder.stats.lost:,}"))
 
 
 def _format(name: str | None) -> RecordingFormat | None:
@@ -128,16 +181,17 @@ def _format(name: str | None) -> RecordingFormat | None:
             format_: RecordingFormat = known
             return format_
     if name is not None:
-        raise WrongUsage(f"--format {name}: choose one of {', '.join(get_args(RecordingFormat))}")
+        formats = ", ".join(get_args(RecordingFormat))
+        raise WrongUsage(text("failed.format", name=name, formats=formats))
     return None
 
 
-def rotation_of(text: str | None) -> tuple[int | None, float | None]:
+def rotation_of(limit: str | None) -> tuple[int | None, float | None]:
     """``"100MB"``, ``"1h"``, or both with a comma, as bytes and seconds."""
     size: int | None = None
     seconds: float | None = None
     sizes = {unit.lower(): one for unit, one in _SIZES.items()}
-    for part in [] if text is None else text.split(","):
+    for part in [] if limit is None else limit.split(","):
         match = re.fullmatch(r"(\d+(?:\.\d+)?) *([a-zA-Z]+)", part.strip())
         number, unit = (float(match[1]), match[2].lower()) if match else (0.0, "")
         if number and unit in sizes:
@@ -145,10 +199,7 @@ def rotation_of(text: str | None) -> tuple[int | None, float | None]:
         elif number and unit in _TIMES:
             seconds = number * _TIMES[unit]
         else:
-            raise WrongUsage(
-                f"--rotate {text}: a size (500kB, 100MB, 1GB), a time (30s, 15m, 1h, 1d), or "
-                "both with a comma between"
-            )
+            raise WrongUsage(text("failed.rotate", limit=limit))
     return size, seconds
 
 
@@ -174,25 +225,38 @@ class _Progress:
 
     def show_picture(self, box: NoticeBox) -> None:
         """Some lines that are drawn again and again, and are gone at the end."""
-        console = Console()
+        console = console_of()
+        warning = palette_for(console.color_system).warning
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while self._goes_on(_REDRAW, box):
-                lines = [*self._lines(), *([box.last] if box.last else [])]
-                # Cut off, not wrapped: so each is one line, also in a narrow window.
-                texts = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+                head, *lines = self._lines()
+                texts = [self._head(head, warning), *map(Text, lines)]
+                if box.last:
+                    texts.append(Text(box.last, style=warning))
+                texts.append(Text(text("record.hint"), style=FAINT))
+                for one in texts:
+                    # Cut off, not wrapped: so each is one line, also in a narrow window.
+                    one.no_wrap, one.overflow = True, "ellipsis"
                 live.update(Group(*texts), refresh=True)
+
+    def _head(self, name: str, warning: str) -> Text:
+        told = Text.assemble(("upbit-stream record", TITLE))
+        if self._options.demo:
+            told.append(f"  {text('picture.simulated')}", style=f"bold {warning}")
+        return told.append(f"  {name}", style=FAINT)
 
     def show_lines(self) -> None:
         """A line every few seconds."""
         if self._options.demo:
-            print(SIMULATED, file=sys.stderr)
+            print(simulated(), file=sys.stderr)
         next_line = time.monotonic() + _LINE_EVERY
         while self._goes_on(_REDRAW, None):
             # Every time: rates are told from what was seen before.
             line = self._lines()[-1]
             if time.monotonic() >= next_line:
                 next_line += _LINE_EVERY
-                _say(f"{time.strftime('%H:%M:%S')}  {line}", self._interrupt)
+                line = f"{time.strftime('%H:%M:%S')}  {line}"
+                _say(self._json() if self._options.json else line, self._interrupt)
 
     def _goes_on(self, seconds: float, box: NoticeBox | None) -> bool:
         """Let the stream run for a moment; raises what has ended it for good."""
@@ -207,7 +271,7 @@ class _Progress:
         if any(one.closed for one in self._subscriptions) and not self._interrupt.asked:
             # The whole stream may be about to end for the same reason, then this raises it.
             self._stream.wait_connected(_REDRAW)
-            raise RunFailed((box.last if box else None) or "a subscription has ended")
+            raise RunFailed((box.last if box else None) or text("failed.subscription_ended"))
         return True
 
     def _lines(self) -> list[str]:
@@ -215,32 +279,52 @@ class _Progress:
         total, *rates = self._meter.per_second(
             time.monotonic(), (sum(one.received for one in stats), *(one.received for one in stats))
         )
-        simulated = "  SIMULATED DATA" if self._options.demo else ""
-        lines = [f"upbit-stream record{simulated}  {self._options.out}"]
+        lines = [str(self._options.out)]
         for subscription, one, rate in zip(self._subscriptions, stats, rates, strict=True):
-            lines.append(
-                f"{subscription.type:<12}{one.received:>12,} events{_per_second(rate):>14}"
-            )
+            count = text("record.events", count=f"{one.received:>12,}")
+            lines.append(f"{subscription.type:<12}{count}{_per_second(rate):>14}")
+        dropped = text("status.dropped", count=f"{self._stream.stats.dropped:,}")
         lines.append(
-            f"{self._stream.state.value}  {_what(self._recorder.stats)}{_per_second(total)}  "
-            f"{self._stream.stats.dropped:,} dropped  {time.monotonic() - self._begun:.0f} s"
+            f"{text(f'state.{self._stream.state.value}')}  {_what(self._recorder.stats)}"
+            f"{_per_second(total)}  {dropped}  {time.monotonic() - self._begun:.0f} s"
         )
         return lines
 
     def summary(self) -> str:
         """What was recorded, in a line."""
-        dropped = self._stream.stats.dropped
-        return (
-            f"{self._options.out}: {_what(self._recorder.stats)}, {dropped:,} dropped, "
-            f"in {time.monotonic() - self._begun:.1f} s"
+        if self._options.json:
+            return self._json()
+        return text(
+            "record.summary",
+            out=self._options.out,
+            what=_what(self._recorder.stats),
+            dropped=text("status.dropped", count=f"{self._stream.stats.dropped:,}"),
+            seconds=f"{time.monotonic() - self._begun:.1f}",
         )
+
+    def _json(self) -> str:
+        stats = self._recorder.stats
+        told = {
+            "out": str(self._options.out),
+            "state": self._stream.state.value,
+            "recorded": stats.recorded,
+            "bytes": stats.bytes,
+            "files": stats.files,
+            "gaps": stats.gaps,
+            "lost": stats.lost,
+            "dropped": self._stream.stats.dropped,
+            "seconds": round(time.monotonic() - self._begun, 3),
+        }
+        return msgspec.json.encode(told).decode()
 
 
 def _what(stats: RecorderStats) -> str:
-    files = f"{stats.files} file{'s' * (stats.files != 1)}"
-    told = f"{stats.recorded:,} events recorded, {_size(stats.bytes)} in {files}"
-    told += f", {stats.gaps:,} gaps" if stats.gaps else ""
-    return told + (f", {stats.lost:,} lost" if stats.lost else "")
+    files = text("files.one" if stats.files == 1 else "files.many", count=stats.files)
+    told = text(
+        "record.recorded", count=f"{stats.recorded:,}", size=_size(stats.bytes), files=files
+    )
+    told += text("record.gaps", count=f"{stats.gaps:,}") if stats.gaps else ""
+    return told + (text("record.lost", count=f"{stats.lost:,}") if stats.lost else "")
 
 
 def _size(count: int) -> str:

@@ -1,0 +1,1 @@
+"""The commands, one a module: its options, and what it does."""

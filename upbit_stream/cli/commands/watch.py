@@ -1,0 +1,235 @@
+"""``upbit-stream watch``: from the options to a stream, and its events to the screen or a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from upbit_stream.cli.completing import complete_type
+from upbit_stream.cli.demo import demo_simulator, simulated
+from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.feeds import LiveFeed
+from upbit_stream.cli.interrupt import Interrupt
+from upbit_stream.cli.lines import json_writer, plain_writer, write_out
+from upbit_stream.cli.memory import Memory
+from upbit_stream.cli.notices import NoticeBox, told_on_stderr
+from upbit_stream.cli.options import (
+    Codes,
+    Demo,
+    Depth,
+    Exact,
+    Json,
+    Region,
+    Seconds,
+    check_seconds,
+    interrupt_of,
+)
+from upbit_stream.cli.past import Past
+from upbit_stream.cli.screen import can_draw
+from upbit_stream.cli.subscribing import check_type, codes_of, config_of, subscribe
+from upbit_stream.cli.texts import text
+from upbit_stream.cli.viewer import Viewer
+from upbit_stream.errors import SubscriptionError, UpbitStreamError
+from upbit_stream.protocol.endpoints import find_region
+from upbit_stream.recovery.rest import RestClient
+from upbit_stream.stream import UpbitStream
+
+__all__ = ["WatchOptions", "watch", "watch_command"]
+
+# Events written at a time, and the longest wait for the first one.
+_BATCH = 500
+_LOOK_AROUND = 0.2
+
+# Past trades of each market of a demo: enough for a screen of candles.
+_PAST = 600
+
+# The candles of the fourth view, when the options name none.
+_UNIT = "1m"
+
+
+def watch_command(
+    context: typer.Context,
+    codes: Codes = None,
+    type_: Annotated[
+        str,
+        typer.Option(
+            "--type", "-t", metavar="TYPE", help=text("option.type"), autocompletion=complete_type
+        ),
+    ] = "ticker",
+    demo: Demo = False,
+    seconds: Seconds = None,
+    json: Json = False,
+    exact: Exact = False,
+    region: Region = "kr",
+    depth: Depth = 15,
+) -> None:
+    """Show live data."""
+    options = WatchOptions(
+        codes=tuple(codes or ()),
+        type=type_,
+        demo=demo,
+        seconds=check_seconds(seconds),
+        json=json,
+        exact=exact,
+        region=region,
+        depth=depth,
+    )
+    watch(options, interrupt_of(context))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions:
+    """What was asked for on the command line."""
+
+    codes: Sequence[str]
+    type: str
+    demo: bool
+    seconds: float | None
+    json: bool
+    exact: bool
+    region: str
+    depth: int
+
+
+def watch(options: WatchOptions, interrupt: Interrupt) -> None:
+    """Show events until it was long enough, Ctrl-C, or nobody reads them any more.
+
+    Raises :class:`~upbit_stream.cli.failures.CommandFailed`.
+    """
+    begun = time.monotonic()
+    check_type(options.type)
+    with ExitStack() as stack:
+        try:
+            codes = codes_of(options.codes, demo=options.demo, example="watch KRW-BTC KRW-ETH")
+            simulator = None
+            if options.demo:
+                simulator = stack.enter_context(demo_simulator(codes, history=_PAST))
+                codes = simulator.codes
+                for code in codes:
+                    # Lets it make up that past now, not while the first ping is measured.
+                    simulator.candles(code, "1m", 1)
+            config = config_of(simulator, exact=options.exact)
+            stream = UpbitStream(region=options.region, config=config)
+            clock = _Clock(options.seconds, interrupt, begun)
+            # What is impossible is refused here, before anything starts.
+            shown: _Lines | _OnScreen = (
+                _OnScreen(stream, codes, options, interrupt, clock)
+                if not options.json and can_draw(sys.stdout)
+                else _Lines(stream, codes, options, interrupt, clock)
+            )
+        except (SubscriptionError, ValueError) as error:
+            raise WrongUsage(str(error)) from error
+        # Warnings are received before the stream starts and until it is closed.
+        stack.enter_context(shown.warnings())
+        if interrupt.asked:
+            # While everything was loaded: do not even connect.
+            return
+        stack.enter_context(stream)
+        try:
+            shown.show()
+        except UpbitStreamError as error:
+            raise RunFailed(str(error)) from error
+
+
+class _Clock:
+    """How long it shall go on."""
+
+    def __init__(self, seconds: float | None, interrupt: Interrupt, begun: float) -> None:
+        self.begun = begun
+        self._end = float("inf") if seconds is None else begun + seconds
+        self._interrupt = interrupt
+
+    def left(self) -> float:
+        """Seconds until the end; 0 once it has come, by the clock or by Ctrl-C."""
+        return 0.0 if self._interrupt.asked else max(0.0, self._end - time.monotonic())
+
+
+class _OnScreen:
+    """Views that keys switch. All of it is the main thread's."""
+
+    def __init__(
+        self,
+        stream: UpbitStream,
+        codes: Sequence[str],
+        options: WatchOptions,
+        interrupt: Interrupt,
+        clock: _Clock,
+    ) -> None:
+        memory = Memory(codes)
+        rest_url = stream.config.resolve(find_region(options.region))[1]
+        self._past = Past(RestClient(rest_url, stream.config.ssl_context), memory)
+        self._box = box = NoticeBox()
+        unit = options.type.partition(".")[2] or _UNIT
+        feed = LiveFeed(
+            stream, memory, self._past, box, clock.begun, depth=options.depth, unit=unit
+        )
+        feed.show(options.type, codes[0])
+        self._viewer = Viewer(
+            feed,
+            memory,
+            options.type,
+            interrupt,
+            simulated=options.demo,
+            notice=lambda: box.last,
+            seconds_left=clock.left,
+        )
+
+    def warnings(self) -> AbstractContextManager[object]:
+        """Receives them, to be shown below."""
+        return self._box.receiving()
+
+    def show(self) -> None:
+        """Until the end."""
+        with self._past:
+            self._viewer.run()
+
+
+class _Lines:
+    """A line for every event. All of it is the main thread's."""
+
+    def __init__(
+        self,
+        stream: UpbitStream,
+        codes: Sequence[str],
+        options: WatchOptions,
+        interrupt: Interrupt,
+        clock: _Clock,
+    ) -> None:
+        self._subscription = subscribe(stream, options.type, codes, None, depth=options.depth)
+        self._options = options
+        self._interrupt = interrupt
+        self._clock = clock
+
+    def warnings(self) -> AbstractContextManager[object]:
+        """Tells them at once."""
+        return told_on_stderr()
+
+    def show(self) -> None:
+        """Write whatever has come by then in one go."""
+        if self._options.demo:
+            print(simulated(), file=sys.stderr)
+        write = json_writer() if self._options.json else plain_writer(self._options.type)
+        while (left := self._clock.left()) > 0:
+            events = self._next_events(min(left, _LOOK_AROUND))
+            if events and not write_out(b"".join(map(write, events)), self._interrupt):
+                return
+
+    def _next_events(self, timeout: float) -> list[Any]:
+        """What has come; waits for the first event only."""
+        events: list[Any] = []
+        try:
+            while len(events) < _BATCH:
+                events.append(self._subscription.get(0 if events else timeout))
+        except TimeoutError:
+            pass
+        except UpbitStreamError:
+            # The end. First what came before it; it is raised again the next time.
+            if not events:
+                raise
+        return events

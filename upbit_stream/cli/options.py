@@ -1,0 +1,78 @@
+"""The options that several commands share, each told once.
+
+typer reads them from the signatures of the commands, where they stand by these names.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from upbit_stream.cli.completing import (
+    complete_code,
+    complete_depth,
+    complete_region,
+    complete_type,
+)
+from upbit_stream.cli.failures import WrongUsage
+from upbit_stream.cli.interrupt import Interrupt
+from upbit_stream.cli.texts import text
+
+__all__ = [
+    "Codes",
+    "Demo",
+    "Depth",
+    "Exact",
+    "Json",
+    "Region",
+    "Seconds",
+    "Types",
+    "Url",
+    "check_seconds",
+    "interrupt_of",
+]
+
+Codes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CODE", help=text("option.codes"), autocompletion=complete_code),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type", "-t", metavar="TYPE", help=text("option.types"), show_default=False,
+        autocompletion=complete_type,
+    ),
+]  # fmt: skip
+Demo = Annotated[bool, typer.Option("--demo", help=text("option.demo"))]
+Json = Annotated[bool, typer.Option("--json", help=text("option.json"))]
+Exact = Annotated[bool, typer.Option("--exact", help=text("option.exact"))]
+Seconds = Annotated[
+    float | None, typer.Option("--seconds", metavar="N", help=text("option.seconds"))
+]
+Depth = Annotated[
+    int,
+    typer.Option("--depth", metavar="ROWS", help=text("option.depth"),
+                 autocompletion=complete_depth),
+]  # fmt: skip
+Region = Annotated[
+    str,
+    typer.Option("--region", metavar="REGION", help=text("option.region"),
+                 autocompletion=complete_region),
+]  # fmt: skip
+Url = Annotated[str | None, typer.Option("--url", metavar="URL", help=text("option.url"))]
+
+
+def check_seconds(seconds: float | None) -> float | None:
+    """``seconds``, if they can be waited for; raises :class:`WrongUsage`."""
+    if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+        raise WrongUsage(text("failed.seconds", seconds=f"{seconds:g}"))
+    return seconds
+
+
+def interrupt_of(context: typer.Context) -> Interrupt:
+    """The wish to end, which ``main`` has given to the app."""
+    interrupt = context.obj
+    assert isinstance(interrupt, Interrupt), "main() gives it to the app"
+    return interrupt
