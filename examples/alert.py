@@ -27,15 +27,15 @@ class Level:
 
     def __init__(self, price: float) -> None:
         self.price, self.margin = price, 0.0
-        self.above: bool | None = None  # not known before the first trade
+        self.above: bool | None = None
 
     def __call__(self, trade: Trade) -> None:
         line = self.price * (1 - self.margin if self.above else 1 + self.margin)
         above = trade.trade_price >= line
-        if self.above is not None and above != self.above:
+        if above != self.above:  # or this is the first trade, which tells where we stand
             alert(f"{trade.code} is {'above' if above else 'below'} {self.price:,.12g}")
-            self.margin = RETURN  # so that a price which trembles at the level is one alert
-        self.above = above
+            self.margin = 0.0 if self.above is None else RETURN  # a trembling price is one alert
+            self.above = above
 
 
 def on_signal(signal: IndicatorSignal) -> None:

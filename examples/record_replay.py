@@ -46,7 +46,7 @@ with Recorder(path, rotate_bytes=100_000_000) as recorder, UpbitStream() as stre
     stream.run(seconds)
 
 times = [event.received_at for event in read_recording(path)]
-took = (times[-1] - times[0]) / 1e9  # nanoseconds
+took = (times[-1] - times[0]) / 1e9 if times else 0.0  # from nanoseconds
 print(f"{len(times)} events in {took:.1f} s, {recorder.stats.lost} lost, traded: {live}")
 
 with Simulator(replay=path, replay_speed=SPEED, rate=0) as market:
