@@ -60,7 +60,7 @@ def test_what_was_not_handled_in_time_is_told(sim: Simulator, run: Run, slow_bot
     slow_bot.write_text(SLOW_BOT.format(pause=0.1, drain=0.3))
     script = run(sim, slow_bot)
     script.out.wait_for(lambda text: "KRW-BTC" in text)
-    sim.burst(100)
+    sim.burst(100, ["KRW-BTC"])
     script.out.wait_for(lambda text: text.count("\n") > 3)
     script.process.send_signal(signal.SIGTERM)
     assert script.process.wait(20) == 1
