@@ -25,7 +25,8 @@ def books(sim: Simulator, codes: tuple[str, ...]) -> list[Orderbook]:
 def test_the_arbitrage_is_what_a_walk_through_the_markets_brings(run: Run) -> None:
     codes = ("KRW-BTC", "USDT-BTC", "KRW-USDT")
     with Simulator(rate=0, codes=codes) as sim:
-        for code, price in zip(codes, ("120000000", "80000", "1390"), strict=True):
+        # Cheap, so that a tick is a percent, and the sides of a book matter.
+        for code, price in zip(codes, ("105", "0.0755", "1390"), strict=True):
             sim.trade(code, price=price)
         script = run(sim, "arbitrage.py")
         script.out.wait_for(lambda text: text.count("\n") == 2)
@@ -54,7 +55,7 @@ def test_the_arbitrage_is_what_a_walk_through_the_markets_brings(run: Run) -> No
         assert sizes == [round(size, 8) for size in most]
 
         # A dearer won market: whoever buys for USDT and sells there gains.
-        sim.trade("KRW-BTC", price=130_000_000)
+        sim.trade("KRW-BTC", price=120)
         text = script.out.wait_for(lambda text: text.count("usdt_first") > 1)
         assert float(re.findall(r"usdt_first +(\d+\.\d\d)%", text)[-1]) > 105
 
@@ -63,7 +64,7 @@ def test_a_crossing_is_told_once_also_when_nobody_was_connected(run: Run) -> Non
     with Simulator(rate=0) as sim:
         script = run(sim, "alert.py", "100", "KRW-BTC=100000000")
         script.out.wait_for(lambda text: "KRW-BTC is above" in text)  # where it stands
-        for price in (100_000_000, 99_999_000, 100_000_000, 99_990_000, 100_040_000):
+        for price in (100_000_000, 99_999_000) * 5:  # it trembles at the level
             sim.trade("KRW-BTC", price=price)
         script.out.wait_for(lambda text: "is below" in text)
         sim.trade("KRW-BTC", price=100_050_000)
