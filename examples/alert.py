@@ -13,7 +13,7 @@ Against a local simulator instead of the exchange: run ``upbit-stream simulate``
 import sys
 from datetime import datetime
 
-from upbit_stream import AuthenticationError, IndicatorSignal, Rsi, Trade, UpbitStream
+from upbit_stream import IndicatorSignal, Rsi, Trade, UpbitStream, UpbitStreamError
 
 RETURN = 0.0005  # how far back across a level a price must come to be told again, of the level
 
@@ -53,6 +53,6 @@ with UpbitStream() as stream:
     try:
         signals = [Rsi(14).overbought(70), Rsi(14).oversold(30)]
         stream.indicator_signal({code for code, _ in levels}, signals, on_signal, timeframe="5m")
-    except AuthenticationError as error:
+    except UpbitStreamError as error:  # no keys, or a market without signals
         alert(f"no signals: {error}")
     stream.run(float(sys.argv[1]) if len(sys.argv) > 1 else None)
