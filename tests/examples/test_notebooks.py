@@ -25,24 +25,27 @@ NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 #: What the outputs of a notebook have to show, one after the other.
 SHOWN = {
     "first_steps": [
-        r"<UpbitStream kr connected",
+        r"text/html\n<UpbitStream kr connected",
         r"KRW-BTC: [\d,]+ KRW, [+-]\d+\.\d\d% today\nKRW-ETH: ",
         r"(\d\d:\d\d:\d\d \d+\.\d{8} BTC (sold|bought) at [\d,]+\n){10}",
         r"bid [\d,]+, ask [\d,]+, spread [\d,]+\n",
-        r"PriceLevel\(price=",
+        r"text/html\n\w*Orderbook\w*\(",
         r"trade_price +signed_change_rate +acc_trade_price_24h\n(.*\n)*?KRW-SOL +\d",
+        r"application/vnd\.jupyter\.widget-view\+json\nFigureWidget\(",
+        r"application/vnd\.jupyter\.widget-view\+json\n.*LiveView",
         r"healthy: (True|False)\n[\d,]+ messages, 0 reconnects",
         r"closed in time: True",
     ],
     "health": [
         r"'state: connecting', 'state: connected'",
-        r"healthy: (True|False)\nping \d+\.\d ms, \d+ messages a second",
+        r"healthy: (True|False)\nping \d+\.\d ms, \d+ messages a second\n",
+        r"text/html\nConnectionHealth",
         r"'state: reconnecting',\n 'state: connected',\n 'gap: trade KRW-.* missed, and fetched'",
         r"lost: 0 doubled: 0\nfetched: [1-9]\d*\n",
         r"1 reconnect: the connection dropped \(1006",
         r"dropped: [1-9]\d*, by the others: 0\n",
         r"'drop', 'error'",
-        r"p95: \d+\.\d ms\n",
+        r"p95: \d+\.\d ms\ntext/html\nDiagnosticsReport",
         r"closed in time: True",
     ],
 }
@@ -57,13 +60,15 @@ def code_of(name: str) -> list[str]:
 
 
 def outputs_of(notebook: Any) -> str:
-    """What the cells have written and shown, as text."""
-    outputs = [out for cell in notebook.cells for out in cell.get("outputs", ())]
-    return "".join(
-        out["text"] if out.output_type == "stream" else f"{out['data']['text/plain']}\n"
-        for out in outputs
-        if out.get("name") != "stderr"
-    )
+    """What the cells have written and shown, as text; before it what it is beside text."""
+    told = ""
+    for out in (out for cell in notebook.cells for out in cell.get("outputs", ())):
+        if out.output_type != "stream":
+            kinds = sorted(kind for kind in out["data"] if kind != "text/plain")
+            told += "\n".join((*kinds, out["data"]["text/plain"], ""))
+        elif out.name != "stderr":
+            told += out["text"]
+    return told
 
 
 @pytest.mark.long
