@@ -11,12 +11,16 @@ import sys
 from upbit_stream import Candle, Ticker, UpbitStream
 
 
+def tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")  # in one piece, as callbacks run on several threads
+
+
 def on_ticker(ticker: Ticker) -> None:
-    print(f"{ticker.code} {ticker.trade_price:,.0f} ({ticker.signed_change_rate:+.2%})")
+    tell(f"{ticker.code} {ticker.trade_price:,.0f} ({ticker.signed_change_rate:+.2%})")
 
 
 def on_candle(candle: Candle) -> None:
-    print(
+    tell(
         f"{candle.code} {candle.unit} candle of {candle.candle_date_time_kst} KST: "
         f"{candle.opening_price:,.0f} → {candle.trade_price:,.0f}"
     )
@@ -25,8 +29,8 @@ def on_candle(candle: Candle) -> None:
 seconds = float(sys.argv[1]) if len(sys.argv) > 1 else None
 
 with UpbitStream() as stream:
-    stream.on_state(lambda state: print("state:", state.value))
-    stream.on_error(lambda error: print("error:", error))
+    stream.on_state(lambda state: tell(f"state: {state.value}"))
+    stream.on_error(lambda error: tell(f"error: {error}"))
     stream.ticker(["KRW-BTC", "KRW-XRP"], callback=on_ticker)
     stream.candle("KRW-BTC", callback=on_candle, unit="1m")
     stream.run(seconds)

@@ -7,13 +7,15 @@ Against a local simulator instead of the exchange: run ``upbit-stream simulate``
 """
 
 import sys
+from contextlib import suppress
 from itertools import islice
 
 from upbit_stream import UpbitStream
 
 count = int(sys.argv[1]) if len(sys.argv) > 1 else None
 
-with UpbitStream() as stream:
+# In a loop of your own Ctrl-C raises KeyboardInterrupt, as always.
+with suppress(KeyboardInterrupt), UpbitStream() as stream:
     book = stream.orderbook("KRW-BTC", depth=5)
     for event in islice(book, count):
         print(

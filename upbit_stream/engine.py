@@ -268,10 +268,12 @@ class Engine:
             mine = not self._shutting_down and not self._closed.is_set()
             self._shutting_down = self._shutting_down or mine
             self._changed.notify_all()
+        delivered = True
         if mine:
             try:
                 # The handlers' share: they are told last, of what was not delivered in time, too.
-                self._shut_down(deadline - min(timeout * 0.1, _HANDLERS_SHARE), deadline)
+                share = min(timeout * 0.1, _HANDLERS_SHARE)
+                delivered = self._shut_down(deadline - share, deadline)
                 self._closed.set()
             finally:
                 self._shutting_down = False
@@ -286,7 +288,7 @@ class Engine:
         ended = join_all(self._leases.ending, deadline)
         workers = (*self._workers(), *self._lookups)
         ended = join_all(workers, deadline) and ended
-        return watchdog().unwatch(self.monitor, deadline) and ended
+        return watchdog().unwatch(self.monitor, deadline) and ended and delivered
 
     def abandon(self) -> None:
         """Close without being asked. For finalizers: takes no lock, waits for nothing; the
@@ -308,7 +310,9 @@ class Engine:
                         if its is lease:
                             lease.connection.wishes.remove(channel)
 
-    def _shut_down(self, deadline: float, last_deadline: float) -> None:
+    def _shut_down(self, deadline: float, last_deadline: float) -> bool:
+        """Whether no subscription was cut short: such a thread may still end in time."""
+        delivered = True
         self.let_go()
         for connection in self._leases.ending:
             # Not its abandoned attempts: they carry nothing, and must not use up the queues' time.
@@ -320,11 +324,13 @@ class Engine:
         for channel in channels:
             if channel.worker is not None and not channel.worker.join(deadline):
                 channel.discard()
+                delivered = False
         with self._lock:
             self._enter(ConnectionState.DISCONNECTED)
         self.notices.end()
         if (worker := self.notices.worker) is not None and not worker.join(last_deadline):
             self.notices.discard()
+        return delivered
 
     def _is_current_thread_ours(self) -> bool:
         leased = (lease.connection for lease in self._leases.held)

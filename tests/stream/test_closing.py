@@ -166,6 +166,16 @@ def test_a_close_that_was_interrupted_can_be_repeated(config: StreamConfig, sim:
     assert stats.delivered + stats.dropped == 51
 
 
+def test_what_was_dropped_at_the_end_was_not_in_time(config: StreamConfig, sim: Simulator) -> None:
+    stream, slow = stream_with_a_backlog(config, sim)
+    # Its thread ends before the time is up, because what was waiting is not waited for any more.
+    stream.on_drop(lambda drop: slow.release.set())
+    assert not stream.close(1.0)
+    eventually(lambda: our_threads() == [])
+    assert stream.stats.dropped > 0
+    assert stream.close(1.0)
+
+
 def test_one_stuck_callback_costs_the_others_nothing(config: StreamConfig, sim: Simulator) -> None:
     release = threading.Event()
     stream = UpbitStream(config=config)

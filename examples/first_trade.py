@@ -1,6 +1,6 @@
-"""A decorated function is called with every trade.
+"""Your first trades: a decorated function is called with every one.
 
-    python examples/decorator.py [SECONDS]
+    python examples/first_trade.py [SECONDS]
 
 Against a local simulator instead of the exchange: run ``upbit-stream simulate`` and set
 ``UPBIT_STREAM_URL`` to the address that it prints.

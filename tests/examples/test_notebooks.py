@@ -1,0 +1,127 @@
+"""The notebooks, executed by a real kernel as if somebody pressed "Run all"."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import re
+import tempfile
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+import pytest
+from nbclient import NotebookClient
+from traitlets.config import Config
+
+from tests.examples.script import EXAMPLES
+
+NOTEBOOKS = EXAMPLES / "notebooks"
+NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
+
+#: What the outputs of a notebook have to show, one after the other.
+SHOWN = {
+    "first_steps": [
+        r"text/html\n<UpbitStream kr connected",
+        r"KRW-BTC: [\d,]+ KRW, [+-]\d+\.\d\d% today\nKRW-ETH: ",
+        r"(\d\d:\d\d:\d\d \d+\.\d{8} BTC (sold|bought) at [\d,]+\n){10}",
+        r"bid [\d,]+, ask [\d,]+, spread [\d,]+\n",
+        r"text/html\n\w*Orderbook\w*\(",
+        r"trade_price +signed_change_rate +acc_trade_price_24h\n(.*\n)*?KRW-SOL +\d",
+        r"application/vnd\.jupyter\.widget-view\+json\nFigureWidget\(",
+        r"application/vnd\.jupyter\.widget-view\+json\n.*LiveView",
+        r"healthy: (True|False)\n[\d,]+ messages, 0 reconnects",
+        r"closed in time: True",
+    ],
+    "health": [
+        r"'state: connecting', 'state: connected'",
+        r"healthy: (True|False)\nping \d+\.\d ms, \d+ messages a second\n",
+        r"text/html\nConnectionHealth",
+        r"'state: reconnecting',\n 'state: connected',\n 'gap: trade KRW-.* missed, and fetched'",
+        r"lost: 0 doubled: 0\nfetched: [1-9]\d*\n",
+        r"1 reconnect: the connection dropped \(1006",
+        r"dropped: [1-9]\d*, by the others: 0\n",
+        r"'drop', 'error'",
+        r"p95: \d+\.\d ms\ntext/html\nDiagnosticsReport",
+        r"closed in time: True",
+    ],
+}
+
+
+def read(name: str) -> Any:
+    return nbformat.read(NOTEBOOKS / name, as_version=4)  # type: ignore[no-untyped-call]
+
+
+def code_of(name: str) -> list[str]:
+    return [cell.source for cell in read(name).cells if cell.cell_type == "code"]
+
+
+def outputs_of(notebook: Any) -> str:
+    """What the cells have written and shown, as text; before it what it is beside text."""
+    told = ""
+    for out in (out for cell in notebook.cells for out in cell.get("outputs", ())):
+        if out.output_type != "stream":
+            kinds = sorted(kind for kind in out["data"] if kind != "text/plain")
+            told += "\n".join((*kinds, out["data"]["text/plain"], ""))
+        elif out.name != "stderr":
+            told += out["text"]
+    return told
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "times"), [("first_steps.ipynb", 2), ("first_steps.ko.ipynb", 1), ("health.ipynb", 1)]
+)
+def test_it_runs_from_top_to_bottom(
+    name: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UPBIT_STREAM_URL", raising=False)
+    notebook = read(name)
+    notebook.cells = [copy.deepcopy(cell) for _ in range(times) for cell in notebook.cells]
+    # TCP ports are chosen before the kernel binds them, and others may be quicker. (The name of a
+    # local socket may not be long, and that of tmp_path is.)
+    with tempfile.TemporaryDirectory() as place:
+        local = {"transport": "ipc", "ip": f"{place}/kernel"} if os.name != "nt" else {}
+        client = NotebookClient(
+            notebook,
+            timeout=60,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(tmp_path)}},
+            config=Config({"KernelManager": local}),
+        )
+        client.execute()  # raises what a cell raises
+    assert not psutil.Process().children()
+    text = outputs_of(notebook)
+    for shown in SHOWN[name.partition(".")[0]] * times:
+        found = re.search(shown, text)
+        assert found, (shown, text)
+        text = text[found.end() :]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_kept_without_outputs(name: str) -> None:
+    notebook = read(name)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+@pytest.mark.parametrize("name", ["first_steps", "health"])
+def test_both_languages_have_the_same_code(name: str) -> None:
+    english, korean = code_of(f"{name}.ipynb"), code_of(f"{name}.ko.ipynb")
+    assert [without_comments(cell) for cell in english] == [
+        without_comments(cell) for cell in korean
+    ]
+    for kind, cells in (("English", read(f"{name}.ipynb")), ("Korean", read(f"{name}.ko.ipynb"))):
+        texts = [cell.source for cell in cells.cells if cell.cell_type == "markdown"]
+        assert all(bool(re.search("[가-힣]", text)) == (kind == "Korean") for text in texts)
+
+
+def without_comments(code: str) -> list[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    return [one.string for one in tokens if one.type != tokenize.COMMENT and one.string.strip()]
