@@ -17,7 +17,9 @@ from typing import Any
 import msgspec
 
 import upbit_stream
-from upbit_stream import indicators, simulator
+from upbit_stream import frames, indicators, simulator
+from upbit_stream.metrics import Metrics
+from upbit_stream.notebook.live import LiveView
 
 __all__ = ["FILE", "describe_all"]
 
@@ -31,7 +33,7 @@ _OWN_USE = {
     "WireFormat": {"is_list", "short_keys"},
 }
 #: Made by the package, never by hand.
-_NOT_MADE = {"Subscription"}
+_NOT_MADE = {"LiveView", "Metrics", "Subscription"}
 
 _PACKAGE = Path(upbit_stream.__file__).parent
 
@@ -43,6 +45,13 @@ def describe_all() -> str:
         lines += [*_describe(name, getattr(upbit_stream, name)), ""]
     lines += ["# upbit_stream.indicators, beside these", ""]
     lines += [f"Timeframe = {_literals(indicators.Timeframe)}", ""]
+    lines += ["# upbit_stream.frames", ""]
+    lines += [
+        *(line for name in frames.__all__ for line in _describe(name, getattr(frames, name))),
+        "",
+    ]
+    lines += ["# What stream.metrics and stream.live() are", ""]
+    lines += [*_describe("Metrics", Metrics), "", *_describe("LiveView", LiveView), ""]
     lines += ["# upbit_stream.simulator", ""]
     for name in sorted(simulator.__all__):
         lines += [*_describe(name, getattr(simulator, name)), ""]

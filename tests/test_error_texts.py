@@ -24,6 +24,7 @@ _PARTS = {
     # Of a repair, or of a frame: what is told names them.
     "a JSON object was expected, not …",
     "a message without a type",
+    "… (… times more since it was shown)",
     "… is not what that field holds",
     "a line is no event; it begins with …",
     "… has … of … events",

@@ -248,7 +248,7 @@ def test_a_picture_that_cannot_be_drawn_is_told_once_and_ends(
         eventually(lambda: trades.latest)
         eventually(lambda: not plots())
     assert [record.getMessage() for record in caplog.records] == [
-        "the plot of KRW-BTC could not be drawn; it has ended"
+        "the plot of KRW-BTC could not be drawn; it has ended, call plot() again"
     ]
 
 

@@ -79,7 +79,7 @@ class _Server(HTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         # A client that went away, or was too slow, is no matter of ours.
         if not isinstance(sys.exc_info()[1], OSError):
-            _log.exception("metrics could not be told")
+            _log.exception("a bug of this package: metrics could not be told (please report it)")
 
     def hang_up(self) -> None:
         """Have the client that is being served let go of the server. For any thread."""

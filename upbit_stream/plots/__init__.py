@@ -82,7 +82,7 @@ def _picture(channel: Channel[Any], code: str | None) -> tuple[str, Picture]:
     if code is None or picture is None:
         raise SubscriptionError(
             f"there is no picture of {type_}: plot() draws tickers, trades, candles and order "
-            "books; with history=1000 you have to_frame()"
+            "books; use to_frame() for the others, with history=1000"
         )
     return code, picture
 

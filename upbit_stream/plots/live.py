@@ -92,7 +92,10 @@ class LivePlot:
                 self.draw(figure)
             except Exception:
                 if not _closed(figure):
-                    _log.exception("the plot of %s could not be drawn; it has ended", self._code)
+                    _log.exception(
+                        "the plot of %s could not be drawn; it has ended, call plot() again",
+                        self._code,
+                    )
                 return
             finally:
                 del figure

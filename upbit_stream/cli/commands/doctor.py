@@ -29,7 +29,7 @@ from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.style import FAINT, TITLE, console_of, palette_for
 from upbit_stream.cli.subscribing import config_of
 from upbit_stream.cli.texts import CATALOGUES, language, text
-from upbit_stream.config import StreamConfig
+from upbit_stream.config import StreamConfig, resolve_urls
 from upbit_stream.monitoring.diagnostics import default_codes
 from upbit_stream.protocol.endpoints import find_region
 
@@ -120,7 +120,7 @@ def _checks(
             config = config_of(stack.enter_context(demo_simulator(())), exact=False)
         else:
             config = StreamConfig(url=options.url)
-        url, rest_url = config.resolve(region)
+        url, rest_url = resolve_urls(config, region)
     except ValueError as error:
         raise WrongUsage(str(error)) from error
 

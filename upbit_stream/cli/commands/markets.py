@@ -23,7 +23,7 @@ from upbit_stream.cli.options import Demo, Json, Region, Url, interrupt_of
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.style import FAINT, HEADING, console_of, palette_for
 from upbit_stream.cli.texts import text
-from upbit_stream.config import StreamConfig
+from upbit_stream.config import StreamConfig, resolve_urls
 from upbit_stream.protocol.endpoints import find_region
 from upbit_stream.recovery.rest import RestClient, RestFailed
 from upbit_stream.workers import Worker
@@ -118,7 +118,7 @@ def markets(options: MarketsOptions, interrupt: Interrupt) -> None:
                 simulator = stack.enter_context(demo_simulator(()))
                 config = StreamConfig(url=simulator.url, rest_url=simulator.rest_url)
                 print(simulated(), file=sys.stderr)
-            url, rest_url = config.resolve(find_region(options.region))
+            url, rest_url = resolve_urls(config, find_region(options.region))
         except ValueError as error:
             raise WrongUsage(str(error)) from error
         listed = _fetch(rest_url, interrupt)

@@ -35,6 +35,7 @@ from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.subscribing import check_type, codes_of, config_of, subscribe
 from upbit_stream.cli.texts import text
 from upbit_stream.cli.viewer import Viewer
+from upbit_stream.config import resolve_urls
 from upbit_stream.errors import SubscriptionError, UpbitStreamError
 from upbit_stream.protocol.endpoints import find_region
 from upbit_stream.recovery.rest import RestClient
@@ -162,7 +163,7 @@ class _OnScreen:
         clock: _Clock,
     ) -> None:
         memory = Memory(codes)
-        rest_url = stream.config.resolve(find_region(options.region))[1]
+        rest_url = resolve_urls(stream.config, find_region(options.region))[1]
         self._past = Past(RestClient(rest_url, stream.config.ssl_context), memory)
         self._box = box = NoticeBox()
         unit = options.type.partition(".")[2] or _UNIT
