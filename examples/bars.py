@@ -3,8 +3,7 @@
     python examples/bars.py [SECONDS] [BAR_SECONDS]
 
 The trades of a market come once each and in order, those that a lost connection missed before the
-live ones. So a bar is done when a trade of a later one comes, and no clock is needed. A trade that
-comes out of order all the same corrects its bar, which is told again.
+live ones. So a bar is done when a later one begins. A trade out of order corrects its bar.
 
 Against a local simulator instead of the exchange: run ``upbit-stream simulate`` and set
 ``UPBIT_STREAM_URL`` to the address that it prints.
@@ -47,8 +46,9 @@ def on_trade(trade: Trade) -> None:
     told = min(start, newest)  # the newest is done when another begins; an older one was corrected
     if start != newest and told > begun[code] and (bar := bars[code].get(told)):
         when = datetime.fromtimestamp(told / 1000, timezone.utc)
-        ohlc = f"{bar.first.trade_price:,} {bar.high:,} {bar.low:,} {bar.last.trade_price:,}"
-        sys.stdout.write(f"{code} {when:%Y-%m-%d %H:%M:%S} {ohlc} {bar.volume}\n")
+        prices = (bar.first.trade_price, bar.high, bar.low, bar.last.trade_price)
+        ohlc = " ".join(f"{price:,.0f}" for price in prices)
+        sys.stdout.write(f"{code} {when:%Y-%m-%d %H:%M:%S} {ohlc} {bar.volume:.8f}\n")
     if len(bars[code]) > 10:  # older ones are not corrected any more
         del bars[code][min(bars[code])]
 

@@ -82,4 +82,5 @@ def test_each_bar_is_that_of_the_ledger(
             key: bar for key, bar in ledger.items()
             if key[0] == code and times[0] <= key[1] <= times[-1]
         }  # fmt: skip
-        assert {key: bar for key, bar in bars.items() if key[0] == code} == expected
+        mine = {key: bar for key, bar in bars.items() if key[0] == code}
+        assert mine == expected, script.out.text
