@@ -43,3 +43,8 @@ def test_shutting_down_leaves_nothing(market: Simulator, tmp_path: Path) -> None
         eventually(lambda: len(market.connections) == 1)
         assert kernel.shut_down() == 0
         eventually(lambda: not market.connections)
+
+
+def test_a_connection_lingers_for_the_next_cell(kernel: Kernel) -> None:
+    assert kernel.ask("StreamConfig().linger") == "30.0"
+    assert kernel.ask("StreamConfig(linger=0).linger") == "0"
