@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from upbit_stream import Candle, ConnectionState, Orderbook, OrderbookUnit, Trade
 from upbit_stream.cli import cells
 from upbit_stream.cli.board import Row
+from upbit_stream.cli.memory import Memory
 from upbit_stream.cli.style import PALETTE
 from upbit_stream.cli.texts import speaking
 from upbit_stream.cli.texts.language import Language
 from upbit_stream.cli.views.book import bar
 from upbit_stream.cli.views.drawing import draw
-from upbit_stream.cli.views.picture import Picture, Status, Tape, blocks_of
+from upbit_stream.cli.views.picture import Picture, Playing, Status, blocks_of
 
 STATUS = Status(
     state=ConnectionState.CONNECTED, latency=1.25, rate=1234.4, dropped=0, reconnects=0, elapsed=5
@@ -199,6 +201,36 @@ def test_one_price_is_a_line_in_the_middle() -> None:
     assert [number for number, line in enumerate(lines[2:19]) if line[:1] in set("╹╻┃")] == [8]
 
 
+def test_what_was_fetched_does_not_take_the_place_of_what_has_come() -> None:
+    memory = Memory(["KRW-BTC"])
+    live = candle(5, 1.0, 9.0, 2.0, 8.0)
+    memory.take(live)
+    memory.add_past([candle(3, 1.0, 2.0, 1.0, 2.0), candle(5, 1.0, 2.0, 1.0, 2.0)])
+    known = memory.candles("KRW-BTC", "candle.1m")
+    assert [one.candle_date_time_utc[14:16] for one in known] == ["03", "05"]
+    assert known[1] is live
+    # The same candle again, as it stands now.
+    newer = candle(5, 1.0, 9.0, 2.0, 3.0)
+    memory.take(newer)
+    assert memory.candles("KRW-BTC", "candle.1m")[1] is newer
+    assert memory.candles("KRW-BTC", "candle.3m") == []
+
+
+def test_memory_is_bounded() -> None:
+    memory = Memory(["KRW-A"])
+    for number in range(2000):
+        memory.take(TRADES[number % 3])
+    assert len(memory.trades(None)) == len(memory.trades("KRW-A")) == 500
+    for hour in range(24):
+        for minute in range(60):
+            one = candle(minute, 1.0, 2.0, 1.0, 2.0)
+            start = f"2026-01-01T{hour:02}:{minute:02}:00"
+            memory.take(msgspec.structs.replace(one, candle_date_time_utc=start))
+    known = memory.candles("KRW-BTC", "candle.1m")
+    assert len(known) <= 401
+    assert known[-1].candle_date_time_utc == "2026-01-01T23:59:00"
+
+
 # A recording.
 
 
@@ -213,7 +245,7 @@ def test_one_price_is_a_line_in_the_middle() -> None:
     ],
 )
 def test_below_a_recording_stands_how_far_it_is(changes: dict[str, Any], told: str) -> None:
-    tape = Tape(**{"moment": "noon", "speed": 10.0, "events": 5, "total": 20, "paused": False,
+    tape = Playing(**{"moment": "noon", "speed": 10.0, "events": 5, "total": 20, "paused": False,
                    "ended": False, "elapsed": 7.0, **changes})  # fmt: skip
     shown = picture("trade", status=tape, types=("trade",), source="a.jsonl")
     lines = rendered(shown)

@@ -13,7 +13,7 @@ from upbit_stream.cli.notices import NoticeBox
 from upbit_stream.cli.past import Past
 from upbit_stream.cli.subscribing import subscribe
 from upbit_stream.cli.texts import text
-from upbit_stream.cli.views.picture import Status, Tape
+from upbit_stream.cli.views.picture import Playing, Status
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 
@@ -67,7 +67,7 @@ class Feed(Protocol):
         """A key that the viewer has no use for."""
         ...
 
-    def status(self, rate: float | None) -> Status | Tape:
+    def status(self, rate: float | None) -> Status | Playing:
         """How it is."""
         ...
 

@@ -37,29 +37,32 @@ class Memory:
         """An event came."""
         self._board(event.type).take(event)
         if event.type == "trade":
-            self.add_trades(event.code, [event])
-        elif event.type.startswith("candle"):
-            self.add_candles([event])
+            self._add_trade(event)
+        elif event.type.startswith("candle") and event.candle_date_time_utc is not None:
+            self._add_candle(event)
 
-    def add_trades(self, code: str, trades: Iterable[Any]) -> None:
-        """Trades of a code, the oldest first."""
+    def _add_trade(self, trade: Any) -> None:
         with self._lock:
-            for key in ("", code):
-                kept = self._trades.setdefault(key, deque(maxlen=_TRADES))
-                kept.extend(trades)
+            for key in ("", trade.code):
+                self._trades.setdefault(key, deque(maxlen=_TRADES)).append(trade)
 
-    def add_candles(self, candles: Iterable[Any], *, known: bool = True) -> None:
-        """Candles; the newest of a start counts, and of the past (not ``known``) none that has
-        come by itself.
-        """
+    def add_past(self, candles: Iterable[Any]) -> None:
+        """Candles that were fetched: what has come by itself since is newer."""
         with self._lock:
             for one in candles:
-                kept = self._candles.setdefault((one.code, one.type), {})
-                start = one.candle_date_time_utc
-                if start is not None and (known or start not in kept):
-                    kept[start] = one
-                while len(kept) > _CANDLES:
-                    del kept[min(kept)]
+                self._series(one).setdefault(one.candle_date_time_utc, one)
+
+    def _add_candle(self, candle: Any) -> None:
+        """The newest of a start counts."""
+        with self._lock:
+            self._series(candle)[candle.candle_date_time_utc] = candle
+
+    def _series(self, candle: Any) -> dict[str, Any]:
+        """The candles of its code and type, with room for one more. With the lock."""
+        kept = self._candles.setdefault((candle.code, candle.type), {})
+        while len(kept) > _CANDLES:
+            del kept[min(kept)]
+        return kept
 
     def look(
         self, type_: str, *, now: float, clock_ns: int, messages: int

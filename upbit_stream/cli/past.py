@@ -64,4 +64,4 @@ class Past:
             first = datetime.fromtimestamp(time.time() - _COUNT * seconds, timezone.utc)
             stretch = CandleStretch(code=code, unit=unit, first=f"{first:%Y-%m-%dT%H:%M:%S}")
             found = history.find(stretch, time.monotonic() + _PATIENCE)
-            self._memory.add_candles(found.events, known=False)
+            self._memory.add_past(found.events)

@@ -12,7 +12,7 @@ from typing import Any
 
 from upbit_stream.cli.failures import RunFailed
 from upbit_stream.cli.texts import text
-from upbit_stream.cli.views.picture import Tape, view_of
+from upbit_stream.cli.views.picture import Playing, view_of
 from upbit_stream.errors import RecordingError
 from upbit_stream.recording import read_recording
 from upbit_stream.recording.manifest import load
@@ -242,10 +242,10 @@ class RecordingFeed:
         elif key in ("+", "=", "-"):
             self._clockwork.change_speed(0.5 if key == "-" else 2.0)
 
-    def status(self, rate: float | None) -> Tape:
+    def status(self, rate: float | None) -> Playing:
         """How far it is."""
         moment = datetime.fromtimestamp(self._received_at / 1e9) if self._received_at else None
-        return Tape(
+        return Playing(
             moment=text("replay.not_begun") if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}",
             speed=self._clockwork.speed,
             events=self._count,

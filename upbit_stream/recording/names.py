@@ -32,6 +32,8 @@ _UNFINISHED = ".unfinished"
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _PARQUET_MAGIC = b"PAR1"
+#: Bytes that tell a format.
+BEGIN = len(_ZSTD_MAGIC)
 
 
 def choose_format(path: str | PathLike[str], wanted: RecordingFormat | None) -> RecordingFormat:
@@ -60,7 +62,11 @@ def choose_format(path: str | PathLike[str], wanted: RecordingFormat | None) -> 
 def format_of(path: Path) -> RecordingFormat:
     """The format that a file's first bytes tell."""
     with path.open("rb") as file:
-        begin = file.read(len(_ZSTD_MAGIC))
+        return format_told_by(file.read(BEGIN))
+
+
+def format_told_by(begin: bytes) -> RecordingFormat:
+    """The format of a file that begins with these (:data:`BEGIN`) bytes."""
     if begin == _PARQUET_MAGIC:
         return "parquet"
     # Also of a frame of which only the first byte was written.

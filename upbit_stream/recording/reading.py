@@ -19,7 +19,7 @@ from upbit_stream.errors import RecordingError
 from upbit_stream.events import Event
 from upbit_stream.recording.lines import LineReader, LineWriter, Numbers
 from upbit_stream.recording.manifest import load
-from upbit_stream.recording.names import Names, format_of
+from upbit_stream.recording.names import BEGIN, Names, format_of, format_told_by
 
 __all__ = ["Chunk", "chunks_of", "read_lines", "read_recording"]
 
@@ -101,13 +101,16 @@ def chunks_of(path: Path, offset: int = 0) -> Iterator[Chunk]:
 
     Raises :class:`RecordingError` for a file that is damaged in the middle.
     """
-    if format_of(path) == "zstd":
-        from upbit_stream.recording.frames import frames_of
-
-        for frame in frames_of(path, offset):
-            yield Chunk(frame.content.splitlines(), frame.end)
-        return
     with path.open("rb") as file:
+        begin = file.read(BEGIN)
+        if not begin:
+            return  # what is written to it from now on may be of either format
+        if format_told_by(begin) == "zstd":
+            from upbit_stream.recording.frames import frames_of
+
+            for frame in frames_of(path, offset):
+                yield Chunk(frame.content.splitlines(), frame.end)
+            return
         file.seek(offset)
         rest = b""
         while piece := file.read(_PIECE):

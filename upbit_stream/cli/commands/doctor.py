@@ -78,21 +78,15 @@ def doctor(options: DoctorOptions, interrupt: Interrupt) -> bool:
         stack.enter_context(NoticeBox().receiving())
         if options.demo:
             print(simulated(), file=sys.stderr)
-        checks = []
-        group = ""
+        checks: list[Check] = []
         for check in _checks(options, console, interrupt, stack):
             if interrupt.asked:
                 raise RunFailed(text("failed.no_verdict"))
-            checks.append(check)
             if not options.json:
-                heading = [Text(text(f"doctor.{check.group}"), style=TITLE)]
                 # As they come: a look at the network may take its time.
-                _write(
-                    ([Text("")] if group else []) + heading if check.group != group else [],
-                    console, interrupt,
-                )  # fmt: skip
-                _write(_told(check, console), console, interrupt)
-                group = check.group
+                before = checks[-1].group if checks else None
+                _write([*_heading(check, before), *_told(check, console)], console, interrupt)
+            checks.append(check)
     healthy = all(check.status != "fail" for check in checks)
     if options.json:
         told = {
@@ -129,6 +123,14 @@ def _checks(
             raise RunFailed(text("failed.no_verdict"))
 
     yield from check_network(url, rest_url, config, default_codes(region)[:1], pause)
+
+
+def _heading(check: Check, before: str | None) -> list[Text]:
+    """The heading of a group, before its first finding."""
+    if check.group == before:
+        return []
+    heading = Text(text(f"doctor.{check.group}"), style=TITLE)
+    return [heading] if before is None else [Text(""), heading]
 
 
 def _told(check: Check, console: Console) -> list[Text]:

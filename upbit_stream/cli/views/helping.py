@@ -7,7 +7,7 @@ from rich.text import Text
 from upbit_stream.cli import cells
 from upbit_stream.cli.style import TITLE, Palette
 from upbit_stream.cli.texts import text
-from upbit_stream.cli.views.picture import GAP, Picture, Tape, view_of
+from upbit_stream.cli.views.picture import GAP, Picture, Playing, view_of
 
 __all__ = ["draw_help"]
 
@@ -29,7 +29,7 @@ def draw_help(picture: Picture, width: int, height: int, palette: Palette) -> li
     keys = list(_KEYS)
     if len({view_of(one) for one in picture.types}) == 1:
         del keys[:2]
-    if isinstance(picture.status, Tape):
+    if isinstance(picture.status, Playing):
         keys[-2:-2] = _REPLAY_KEYS
     lines = [Text(text("keys.title"), style=TITLE), Text("")]
     size = max(cells.width(key) for key, _ in keys)

@@ -14,7 +14,17 @@ from upbit_stream.cli.style import FAINT, TITLE, Palette
 from upbit_stream.cli.texts import text
 from upbit_stream.connection.states import ConnectionState
 
-__all__ = ["GAP", "VIEWS", "Picture", "Status", "Tape", "blocks_of", "footer", "header", "view_of"]
+__all__ = [
+    "GAP",
+    "VIEWS",
+    "Picture",
+    "Playing",
+    "Status",
+    "blocks_of",
+    "footer",
+    "header",
+    "view_of",
+]
 
 GAP = "  "
 #: The views in the order of their keys, 1 to 4.
@@ -45,7 +55,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Tape:
+class Playing:
     """A recording that is shown, at one moment."""
 
     #: The time that it has come to, for people.
@@ -68,7 +78,7 @@ class Picture:
     #: The type that is shown, as on the wire.
     type: str
     rows: Sequence[Row]
-    status: Status | Tape
+    status: Status | Playing
     #: Where the data come from: a URL, or a file.
     source: str
     simulated: bool = False
@@ -132,7 +142,7 @@ def header(picture: Picture, width: int, palette: Palette) -> Text:
 def footer(picture: Picture, width: int, palette: Palette) -> list[Text]:
     """The last lines: how the stream is, and its last warning."""
     status = picture.status
-    line = _tape(status, palette) if isinstance(status, Tape) else _status(status, palette)
+    line = _playing(status, palette) if isinstance(status, Playing) else _status(status, palette)
     for hint in (text("picture.hint"), text("picture.hint_short")):
         room = width - line.cell_len - cells.width(hint)
         if room >= len(GAP):
@@ -162,20 +172,20 @@ def _status(status: Status, palette: Palette) -> Text:
     )
 
 
-def _tape(tape: Tape, palette: Palette) -> Text:
-    if tape.ended:
+def _playing(playing: Playing, palette: Palette) -> Text:
+    if playing.ended:
         state = text("replay.ended")
-    elif tape.paused:
+    elif playing.paused:
         state = text("replay.paused")
     else:
         state = text("replay.playing")
-    speed = text("replay.at_once") if tape.speed is None else f"{tape.speed:g}x"
-    total = "" if tape.total is None else f" / {tape.total:,}"
+    speed = text("replay.at_once") if playing.speed is None else f"{playing.speed:g}x"
+    total = "" if playing.total is None else f" / {playing.total:,}"
     return Text.assemble(
-        (state, f"bold {palette.warning if tape.paused or tape.ended else palette.good}"),
-        f"{GAP}{speed}{GAP}{tape.moment}{GAP}",
-        text("replay.events", count=f"{tape.events:,}{total}"),
-        f"{GAP}{_clock(tape.elapsed)}",
+        (state, f"bold {palette.warning if playing.paused or playing.ended else palette.good}"),
+        f"{GAP}{speed}{GAP}{playing.moment}{GAP}",
+        text("replay.events", count=f"{playing.events:,}{total}"),
+        f"{GAP}{_clock(playing.elapsed)}",
     )
 
 
