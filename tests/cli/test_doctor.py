@@ -99,15 +99,17 @@ def test_nobody_there(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "status", "told"),
-    [(0, "ok", "+0.0 s"), (30, "warn", "+2"), (-30, "warn", "-2"), (3600, "fail", "+359")],
+    ("ahead", "status"), [(0, "ok"), (30, "warn"), (-30, "warn"), (3600, "fail"), (-3600, "fail")]
 )
-def test_a_clock_that_is_wrong(call: Call, ahead: float, status: str, told: str) -> None:
+def test_a_clock_that_is_wrong(call: Call, ahead: float, status: str) -> None:
     with Simulator(rate=0, clock=lambda: time.time() - ahead) as simulator:
         exit_code, out, _ = call("doctor", "--url", simulator.url, "--json")
     found = checks(out)["network.clock"]
     assert found["status"] == status
-    assert found["told"].startswith(told)
+    seconds, _, words = found["told"].partition(" ")
+    # The server tells whole seconds.
+    assert abs(float(seconds) - ahead) < 1.1
+    assert words == "s against the server's"
     assert exit_code == (1 if status == "fail" else 0)
     assert bool(found["advice"]) == (status != "ok")
 
