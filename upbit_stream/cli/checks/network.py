@@ -139,7 +139,8 @@ def _rest(rest_url: str, config: StreamConfig) -> Iterator[Check]:
         "network",
         "clock",
         "fail" if off > _FAR_OFF else "warn" if off > _OFF else "ok",
-        text("doctor.clock", seconds=f"{difference:+.1f}"),
+        # Not "-0.0".
+        text("doctor.clock", seconds=f"{round(difference, 1) + 0.0:+.1f}"),
         text("advice.clock") if off > _OFF else None,
     )
 
