@@ -165,7 +165,7 @@ def test_a_proxy_is_named_and_its_user_is_not(
     monkeypatch.setenv("http_proxy", "http://somebody:hidden-word@127.0.0.1:1")
     _, out, _ = call("doctor", "--url", sim.url.replace("127.0.0.1", "127.0.0.2"), "--json")
     found = checks(out)["network.proxy"]
-    assert found["status"] == "warn"
+    assert found["status"] == "note"
     assert found["told"] == "127.0.0.1:1"
     assert "no_proxy" in found["advice"]
     assert "hidden-word" not in out

@@ -8,15 +8,17 @@ import time
 from collections.abc import Mapping
 from ssl import SSLContext
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from upbit_stream.config import ReconnectPolicy, reconnect_delay
 from upbit_stream.limiter import CallLimiter, rest_limiter
 from upbit_stream.protocol.limits import stated_wait
+from upbit_stream.proxies import find_proxy
 
 if TYPE_CHECKING:
     import urllib3
 
-__all__ = ["RestClient", "RestFailed"]
+__all__ = ["RestClient", "RestFailed", "make_pool"]
 
 # Seconds for connecting and for each read. Closing may have to wait for as long.
 _TIMEOUT = 2.0
@@ -149,11 +151,10 @@ class RestClient:
         return response.status, names, bytes(body)
 
     def _connections(self) -> urllib3.PoolManager:
-        import urllib3
 
         with self._lock:
             if self._pool is None:
-                self._pool = urllib3.PoolManager(ssl_context=self._ssl_context, maxsize=4)
+                self._pool = make_pool(self._rest_url, self._ssl_context)
             return self._pool
 
     def disown(self) -> None:
@@ -163,6 +164,24 @@ class RestClient:
         self._lock, self._pool = threading.Lock(), None
         self._cancelled = threading.Event()
         self._cancelled.set()
+
+
+def make_pool(rest_url: str, ssl_context: SSLContext | None) -> urllib3.PoolManager:
+    """Connections to that REST interface, through the environment's proxy if there is one."""
+    import urllib3
+
+    url = urlsplit(rest_url)
+    # Looked up each time: a notebook may set it late.
+    proxy = find_proxy(url.hostname or "", secure=url.scheme == "https")
+    if proxy is None:
+        return urllib3.PoolManager(ssl_context=ssl_context, maxsize=4)
+    secret = ":".join(proxy.credentials) if proxy.credentials else None
+    return urllib3.ProxyManager(
+        f"http://{proxy.address}",
+        proxy_headers=urllib3.make_headers(proxy_basic_auth=secret),
+        ssl_context=ssl_context,
+        maxsize=4,
+    )
 
 
 class _NoAnswer(Exception):

@@ -10,13 +10,14 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import urllib3
-from websocket._url import get_proxy_info
 
 from upbit_stream.cli.checks.check import Check
 from upbit_stream.cli.texts import text
 from upbit_stream.config import StreamConfig
 from upbit_stream.monitoring.probe import Probe
 from upbit_stream.monitoring.report import StageStatus
+from upbit_stream.proxies import find_proxy
+from upbit_stream.recovery.rest import make_pool
 from upbit_stream.transport.opening import default_ssl_context
 
 __all__ = ["check_network", "clock_difference"]
@@ -43,20 +44,15 @@ def check_network(
     host, port = parts.hostname or "", parts.port or (443 if secure else 80)
     where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     yield Check("network", "address", "ok", where)
-    proxy_host, proxy_port, _ = get_proxy_info(host, secure)
-    if proxy_host:
-        yield Check(
-            "network",
-            "proxy",
-            "warn",
-            text("doctor.proxy", proxy=f"{proxy_host}:{proxy_port or 80}"),
-            text("advice.proxy"),
-        )
+    proxy = find_proxy(host, secure=secure)
+    if proxy is not None:
+        told = text("doctor.proxy", proxy=proxy.address)
+        yield Check("network", "proxy", "note", told, text("advice.proxy"))
     else:
         yield Check("network", "proxy", "ok", text("doctor.no_proxy"))
     yield from _connect(url, config, codes, pause)
     pause(0.0)
-    if secure and not proxy_host:
+    if secure and proxy is None:
         yield _certificate(host, port, config.ssl_context or default_ssl_context())
         pause(0.0)
     yield from _rest(rest_url, config)
@@ -107,7 +103,7 @@ def _certificate(host: str, port: int, context: ssl.SSLContext) -> Check:
 
 
 def _rest(rest_url: str, config: StreamConfig) -> Iterator[Check]:
-    pool = urllib3.PoolManager(ssl_context=config.ssl_context)
+    pool = make_pool(rest_url, config.ssl_context)
     try:
         asked = time.time()
         began = time.monotonic()

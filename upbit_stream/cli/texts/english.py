@@ -337,8 +337,8 @@ _DOCTOR: Final = {
     "advice.narrow": "make the window wider: below {width} columns tables leave much out",
     "advice.encoding": "set a locale with UTF-8 (LANG=en_US.UTF-8): bars and candles are "
     "drawn with #",
-    "advice.proxy": "the stream goes through it; REST (repair of gaps, market list) goes directly: "
-    "let this machine reach the exchange's HTTPS, or name the host in no_proxy",
+    "advice.proxy": "the stream and REST go through it; name the host in no_proxy if they should "
+    "not",
     "advice.DNS": "check the host in the URL, and that a name server answers",
     "advice.TCP": "check host and port in the URL, and that no firewall is in the way",
     "advice.TLS": "check that the port serves TLS, and the machine's certificates (SSL_CERT_FILE)",

@@ -313,8 +313,8 @@ _DOCTOR: Final = {
     "advice.narrow": "창을 넓히세요. {width}칸보다 좁으면 표에서 많은 것이 빠집니다",
     "advice.encoding": "UTF-8 로캘을 쓰세요 (LANG=ko_KR.UTF-8). 막대와 캔들을 #으로 그리고 "
     "있습니다",
-    "advice.proxy": "스트림은 프록시를 거치지만 REST(공백 복구, 마켓 목록)는 직접 갑니다. 거래소의 "
-    "HTTPS에 닿게 하거나 no_proxy에 호스트를 적으세요",
+    "advice.proxy": "스트림과 REST가 이 프록시를 거칩니다. 거치지 않으려면 no_proxy에 호스트를 "
+    "적으세요",
     "advice.DNS": "URL의 호스트와 네임 서버가 응답하는지 확인하세요",
     "advice.TCP": "URL의 호스트와 포트, 그리고 방화벽이 막지 않는지 확인하세요",
     "advice.TLS": "그 포트가 TLS를 쓰는지, 컴퓨터의 인증서(SSL_CERT_FILE)가 맞는지 확인하세요",
