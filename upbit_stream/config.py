@@ -302,6 +302,12 @@ def _require_url(name: str, value: Any, schemes: tuple[str, ...]) -> None:
         return
     if not isinstance(value, str):
         raise TypeError(f"{name}={value!r}: give a string")
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        # Not repeated: it may be a secret.
+        raise ValueError(
+            f"{name} names a user before the host: give it without, for a URL is shown in logs, "
+            "reports and on screens"
+        )
     try:
         parts = urlsplit(value)
         right = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0

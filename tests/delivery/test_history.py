@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_stream import Candle, Event, MyAsset, OverflowPolicy, Trade
+from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.history import History, RememberingQueue, make_history
+from upbit_stream.delivery.notices import NoticeBoard
 from upbit_stream.delivery.queues import make_queue
+from upbit_stream.protocol.demands import MarketDemand
 
 CODES = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 
@@ -94,3 +97,26 @@ def test_who_reads_while_it_grows_sees_no_hole() -> None:
             looks += 1
     writer.join()
     assert all(len(kept) == 50 for kept in history.copy().values())
+
+
+@pytest.mark.parametrize("policy", list(OverflowPolicy))
+@pytest.mark.parametrize("batch", [1, 3, 50])
+def test_what_nobody_takes_goes_on_being_kept(policy: OverflowPolicy, batch: int) -> None:
+    """And whoever begins to take gets no more of the past than the history has."""
+    demand = MarketDemand.make("trade", CODES[0], True, True)
+    channel: Channel[Trade] = Channel(
+        demand, queue_size=20, overflow=policy, notices=NoticeBoard(), history=10
+    )
+    numbers = [*range(200)]
+    for begin in range(0, 200, batch):
+        events = [trade(CODES[0], number) for number in numbers[begin : begin + batch]]
+        assert channel.put(events, lambda: None) == ()
+    assert channel.history is not None
+    assert [one.sequential_id for one in channel.history.of(CODES[0])] == numbers[-10:]
+    stats = channel.stats
+    assert (stats.received, stats.dropped) == (200, 0)
+    assert stats.queued <= 10
+    taken = [one.sequential_id for one in channel.take(100, 0.0)]
+    assert len(taken) == stats.queued
+    if policy not in (OverflowPolicy.LATEST, OverflowPolicy.DROP_NEWEST):
+        assert taken == numbers[-len(taken) :]

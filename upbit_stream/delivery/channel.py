@@ -116,10 +116,13 @@ class Channel(Generic[E]):
         with self._lock:
             if self._ended:
                 return ()
-            dropped, rest = self._queue.put(events)
+            dropped: Sequence[E] = ()
+            rest: Sequence[E] = ()
+            if self.only_kept and isinstance(self._queue, RememberingQueue):
+                self._taken += self._queue.keep(events, len(self._demand.codes) or 1)
+            else:
+                dropped, rest = self._queue.put(events)
             self._received += len(events) - len(rest)
-            if dropped and self.only_kept:
-                self._taken, dropped = self._taken + len(dropped), ()
             if dropped:
                 self._drops.add(dropped)
             if rest:

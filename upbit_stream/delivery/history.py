@@ -21,7 +21,8 @@ class History(Generic[E]):
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        #: Events of each code that are kept, at most.
+        self.size = size
         self._kept: dict[str, deque[E]] = {}
 
     def add(self, events: Iterable[E]) -> None:
@@ -33,7 +34,7 @@ class History(Generic[E]):
             try:
                 kept[name].append(event)
             except KeyError:
-                kept[name] = deque((event,), self._size)
+                kept[name] = deque((event,), self.size)
 
     def copy(self) -> dict[str, tuple[E, ...]]:
         """What is kept of each code, oldest first."""
@@ -54,7 +55,7 @@ class CandleHistory(History[E]):
         for event in events:
             candles = self._kept.get(event.code)
             if not candles:
-                self._kept[event.code] = deque((event,), self._size)
+                self._kept[event.code] = deque((event,), self.size)
             elif _begin(event) > _begin(candles[-1]):
                 candles.append(event)
             elif _begin(event) == _begin(candles[-1]):
@@ -62,7 +63,7 @@ class CandleHistory(History[E]):
             else:  # one of before: rare
                 by_begin = {_begin(candle): candle for candle in (*candles, event)}
                 ordered = (by_begin[begin] for begin in sorted(by_begin))
-                self._kept[event.code] = deque(ordered, self._size)
+                self._kept[event.code] = deque(ordered, self.size)
 
 
 def _begin(event: Event) -> str:
@@ -86,6 +87,18 @@ class RememberingQueue(Generic[E]):
         # What found no room comes again.
         self._history.add(events[: len(events) - len(rest)])
         return dropped, rest
+
+    def keep(self, events: Sequence[E], codes: int) -> int:
+        """Take in what nobody takes out yet; how many were let go for it. Whoever begins to gets no
+        more of the past than the history has of so many codes, and until then nothing is held up.
+        """
+        passed, rest = self.put(events)
+        gone = len(passed)
+        while rest:
+            gone += len(self._queue.take(len(self._queue)))
+            _, rest = self.put(rest)
+        excess = len(self._queue) - self._history.size * codes
+        return gone + len(self._queue.take(max(0, excess)))
 
     def extend(self, events: Sequence[E]) -> None:
         self._queue.extend(events)
