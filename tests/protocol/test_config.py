@@ -77,10 +77,10 @@ def test_a_wrong_url_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_url_with_a_user_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="^url names a user") as raised:
+    with pytest.raises(ValueError, match=r"^url names a user") as raised:
         StreamConfig(url="ws://me:hidden@127.0.0.1:1/v1")
     assert "hidden" not in str(raised.value)
-    with pytest.raises(ValueError, match="^rest_url names a user"):
+    with pytest.raises(ValueError, match=r"^rest_url names a user"):
         StreamConfig(rest_url="https://hidden@127.0.0.1/v1")
     monkeypatch.setenv("UPBIT_STREAM_URL", "ws://me:hidden@127.0.0.1:1/v1")
     with pytest.raises(ValueError, match="UPBIT_STREAM_URL names a user"):

@@ -75,9 +75,10 @@ class Channel(Generic[E]):
         self._queue: Queue[E] = make_queue(overflow, queue_size, demand.conflation_key)
         #: The last events of each code; None: they are not kept.
         self.history: History[E] | None = None
+        self._keeping: RememberingQueue[E] | None = None
         if history:
             self.history = make_history(demand.type, history)
-            self._queue = RememberingQueue(self._queue, self.history)
+            self._queue = self._keeping = RememberingQueue(self._queue, self.history)
         self._drops = DropTally()
         self._drops_told_at = 0.0
         self._callbacks: tuple[Callable[[E], object], ...] = ()
@@ -118,8 +119,8 @@ class Channel(Generic[E]):
                 return ()
             dropped: Sequence[E] = ()
             rest: Sequence[E] = ()
-            if self.only_kept and isinstance(self._queue, RememberingQueue):
-                self._taken += self._queue.keep(events, len(self._demand.codes) or 1)
+            if self._keeping is not None and self.only_kept:
+                self._taken += self._keeping.keep(events, len(self._demand.codes) or 1)
             else:
                 dropped, rest = self._queue.put(events)
             self._received += len(events) - len(rest)
