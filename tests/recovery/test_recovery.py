@@ -16,6 +16,7 @@ from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard
 from upbit_stream.protocol.demands import MarketDemand
 from upbit_stream.recovery.recovery import Recovery, RecoverySettings
+from upbit_stream.recovery.tapes import REMEMBERED
 from upbit_stream.simulator import Simulator
 
 CODE = "KRW-BTC"
@@ -94,6 +95,21 @@ def test_a_code_whose_first_event_does_not_come_is_repaired_all_the_same(house: 
     assert house.taken() == [first, *missed]
     house.recovery.look(now)
     assert [gap.count for gap in house.gaps] == [3]
+
+
+def test_what_is_remembered_is_not_forgotten_while_something_is_fetched(house: House) -> None:
+    """For what is fetched reaches back two seconds, and a busy market makes many trades in them."""
+    *had, missed, live = house.make(4 * REMEMBERED)
+    house.put(had[0], "SNAPSHOT")
+    for id_ in had[1:]:
+        house.put(id_)
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.put(missed, "SNAPSHOT")
+    house.put(live)
+    house.recovery.look(time.monotonic() + 1)
+    house.collect()
+    assert house.taken() == [*had, missed, live]
 
 
 def test_a_thread_that_does_not_come_back_is_not_waited_for(house: House) -> None:

@@ -335,7 +335,8 @@ class Recovery:
     def look(self, now: float) -> None:
         """See to what takes too long, and forget what is long past. Called once a second."""
         for tape in self._tapes.values():
-            if isinstance(tape, TradeTape):
+            # Not while something is fetched: that may reach back over what is remembered now.
+            if isinstance(tape, TradeTape) and tape.phase is Phase.LIVE:
                 tape.tidy()
         if not self.busy:
             return
