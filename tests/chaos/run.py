@@ -30,6 +30,8 @@ _CALM = 45.0
 _CHANGES = 0.7
 _RUSHES = 5.0
 _RUSH = 0.3
+# That a slow callback takes with every hundredth trade, in a market that is not too busy for it.
+_NAP = 0.2
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ class Chaos:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._chance = random.Random(f"changes:{settings.seed}")
-        self._residents = [Listener("prompt"), Listener("slow", naps=0.2)]
+        # As slow as it may be without falling behind for good.
+        naps = min(_NAP, 20 / settings.rate)
+        self._residents = [Listener("prompt"), Listener("slow", naps)]
         self._told = Told()
         self._drops: list[Drop] = []
         self._pause = threading.Event()

@@ -13,7 +13,7 @@ SEEDS = (1, 2, 3)
 
 @pytest.mark.parametrize("lines", [1, 2])
 def test_fifty_faults(lines: int) -> None:
-    report = Chaos(Settings(faults=50, seed=1, lines=lines, pace=0.4)).run()
+    report = Chaos(Settings(faults=50, seed=1, lines=lines, pace=0.4, rate=500)).run()
     assert not report.problems, str(report)
     assert report.total.trades > 1000
     assert report.reconnects > 0
