@@ -3,8 +3,7 @@
     python examples/alert.py [SECONDS] [CODE=PRICE …]
 
 Every trade is looked at, those that a lost connection missed, too: no crossing goes unseen. Without
-a level, KRW-BTC is watched 0.1 % around its present price. The exchange's signals need keys
-(``UPBIT_ACCESS_KEY``, ``UPBIT_SECRET_KEY``).
+a level, KRW-BTC is watched 0.1 % around its price. Signals need keys, as account.py does.
 
 Against a local simulator instead of the exchange: run ``upbit-stream simulate`` and set
 ``UPBIT_STREAM_URL`` to the address that it prints.
@@ -33,7 +32,9 @@ class Level:
         line = self.price * (1 - self.margin if self.above else 1 + self.margin)
         above = trade.trade_price >= line
         if above != self.above:  # or this is the first trade, which tells where we stand
-            alert(f"{trade.code} is {'above' if above else 'below'} {self.price:,.12g}")
+            what = f"{trade.code} {'is at' if self.above is None else 'has gone to'}"
+            side = f"{'above' if above else 'below'} {self.price:,.12g}"
+            alert(f"{what} {trade.trade_price:,.12g}, {side}")
             self.margin = 0.0 if self.above is None else RETURN  # a trembling price is one alert
             self.above = above
 

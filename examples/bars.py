@@ -2,8 +2,7 @@
 
     python examples/bars.py [SECONDS] [BAR_SECONDS]
 
-The trades of a market come once each and in order, those that a lost connection missed before the
-live ones. So a bar is done when a later one begins. A trade out of order corrects its bar.
+Trades come in order, missed ones too: a bar is done when a later one begins. A late one mends it.
 
 Against a local simulator instead of the exchange: run ``upbit-stream simulate`` and set
 ``UPBIT_STREAM_URL`` to the address that it prints.
@@ -15,8 +14,6 @@ from datetime import datetime, timezone
 from operator import attrgetter
 
 from upbit_stream import StreamConfig, Trade, UpbitStream
-
-in_order = attrgetter("trade_timestamp", "sequential_id")
 
 
 class Bar:
@@ -33,6 +30,8 @@ class Bar:
         self.volume += trade.trade_volume
 
 
+in_order = attrgetter("trade_timestamp", "sequential_id")
+HEADER = "code    from (UTC)                 open        high         low       close       volume"
 length = round(1000 * float(sys.argv[2])) if len(sys.argv) > 2 else 60_000  # milliseconds
 bars: dict[str, dict[int, Bar]] = defaultdict(dict)  # by code and beginning
 begun: dict[str, int] = {}  # the first bar of each code: its beginning was before ours
@@ -47,13 +46,14 @@ def on_trade(trade: Trade) -> None:
     if start != newest and told > begun[code] and (bar := bars[code].get(told)):
         when = datetime.fromtimestamp(told / 1000, timezone.utc)
         prices = (bar.first.trade_price, bar.high, bar.low, bar.last.trade_price)
-        ohlc = " ".join(f"{price:,.0f}" for price in prices)
-        sys.stdout.write(f"{code} {when:%Y-%m-%d %H:%M:%S} {ohlc} {bar.volume:.8f}\n")
+        ohlc = " ".join(f"{price:11,.0f}" for price in prices)
+        sys.stdout.write(f"{code} {when:%Y-%m-%d %H:%M:%S} {ohlc} {bar.volume:12.8f}\n")
     if len(bars[code]) > 10:  # older ones are not corrected any more
         del bars[code][min(bars[code])]
 
 
 with UpbitStream(config=StreamConfig(numbers="decimal")) as stream:  # so that volumes add up
+    print(HEADER)
     stream.on_gap(lambda gap: sys.stdout.write(f"({gap})\n"))
     stream.trade(["KRW-BTC", "KRW-ETH"], callback=on_trade)
     stream.run(float(sys.argv[1]) if len(sys.argv) > 1 else None)

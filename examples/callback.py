@@ -16,7 +16,8 @@ def tell(text: str) -> None:
 
 
 def on_ticker(ticker: Ticker) -> None:
-    tell(f"{ticker.code} {ticker.trade_price:,.0f} ({ticker.signed_change_rate:+.2%})")
+    change = round(ticker.signed_change_rate, 4) + 0.0  # which makes -0.0 a plain zero
+    tell(f"{ticker.code} {ticker.trade_price:,.0f} ({change:+.2%})")
 
 
 def on_candle(candle: Candle) -> None:

@@ -2,8 +2,9 @@
 
     python examples/record_replay.py [SECONDS] [FILE]
 
-The end of the file's name tells the format: .jsonl.zst, .jsonl or .parquet. A file that exists is
-gone on with. Beside it is a manifest: counts, times, and what is missing.
+The end of the file's name tells the format: .jsonl, or .jsonl.zst and .parquet, which need
+``pip install ".[recording]"``. A file that exists is gone on with. Beside it is a manifest: counts,
+times, and what is missing.
 
 Against a local simulator instead of the exchange: run ``upbit-stream simulate`` and set
 ``UPBIT_STREAM_URL`` to the address that it prints.
@@ -33,7 +34,7 @@ class Strategy:
 
 
 seconds = float(sys.argv[1]) if len(sys.argv) > 1 else None
-path = sys.argv[2] if len(sys.argv) > 2 else "trades.jsonl.zst"
+path = sys.argv[2] if len(sys.argv) > 2 else "trades.jsonl"
 live, replayed = Strategy(), Strategy()
 
 # The recorder is closed last, when the stream has delivered everything.

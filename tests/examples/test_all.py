@@ -28,14 +28,15 @@ class Expected(NamedTuple):
 
 EXPECTED = {
     "account.py": Expected(
-        r"order \w{8} (sell|buy) KRW-(.|\n)*balance \w+: \d+\.\d{10,} free, \S+ locked"
+        r"order \w{8} (sell|buy) KRW-(.|\n)*balance BTC: 0\.\d{10,} free, 0\.0125 locked"
     ),
     "alert.py": Expected(
-        r"\d\d:\d\d:\d\d KRW-BTC is (above|below) [\d,]+", r"^((?!no signals)(.|\n))*$"
+        r"\d\d:\d\d:\d\d KRW-BTC is at [\d,.]+, (above|below) [\d,]+", r"^((?!no signals)(.|\n))*$"
     ),
     "arbitrage.py": Expected(r"(BTC|XRP|DOGE) +(krw|usdt)_first +\d+\.\d\d% for \d+\.\d{8} [A-Z]+"),
     "bars.py": Expected(
-        r"KRW-(BTC|ETH) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d( [\d,]+){4} \d+\.\d{8}",
+        r"code +from \(UTC\) +open +high +low +close +volume\n"
+        r"KRW-(BTC|ETH) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d( +[\d,]+){4} +\d+\.\d{8}",
         arguments=("100", "1"),
     ),
     "bot.py": Expected(log=r"connected(.|\n)*disconnected(.|\n)*\d+ trades handled"),

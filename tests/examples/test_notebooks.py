@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import copy
-import io
 import os
 import re
 import tempfile
-import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,14 @@ SHOWN = {
         r"application/vnd\.jupyter\.widget-view\+json\n.*LiveView",
         r"healthy: (True|False)\n[\d,]+ messages, 0 reconnects",
         r"closed in time: True",
+    ],
+    "first_steps.ko": [
+        r"KRW-BTC: [\d,]+원, [+-]\d+\.\d\d% \(전일 대비\)\nKRW-ETH: ",
+        r"(\d\d:\d\d:\d\d \d+\.\d{8} BTC (매도|매수), 가격 [\d,]+\n){10}",
+        r"매수 [\d,]+, 매도 [\d,]+, 차이 [\d,]+\n",
+        r"application/vnd\.jupyter\.widget-view\+json\n.*LiveView",
+        r"정상: (True|False)\n메시지 [\d,]+개, 재연결 0번",
+        r"제때 닫힘: True",
     ],
     "health": [
         r"'state: connecting', 'state: connected'",
@@ -71,6 +78,13 @@ def outputs_of(notebook: Any) -> str:
     return told
 
 
+def live_views(notebook: Any) -> list[Any]:
+    """The lines of each live view, as they stay on the page: the price is the second of a line."""
+    kinds = notebook.metadata.get("widgets", {})
+    widgets = kinds.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    return [one["state"]["_rows"] for one in widgets.values() if "_rows" in one["state"]]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "times"), [("first_steps.ipynb", 2), ("first_steps.ko.ipynb", 1), ("health.ipynb", 1)]
@@ -94,8 +108,11 @@ def test_it_runs_from_top_to_bottom(
         )
         client.execute()  # raises what a cell raises
     assert not psutil.Process().children()
+    views = live_views(notebook)
+    assert len(views) == times * name.startswith("first_steps")
+    assert all(re.search(r"\d", line[1]) for view in views for line in view), views
     text = outputs_of(notebook)
-    for shown in SHOWN[name.partition(".")[0]] * times:
+    for shown in SHOWN[name.removesuffix(".ipynb")] * times:
         found = re.search(shown, text)
         assert found, (shown, text)
         text = text[found.end() :]
@@ -114,14 +131,29 @@ def test_it_is_kept_without_outputs(name: str) -> None:
 @pytest.mark.parametrize("name", ["first_steps", "health"])
 def test_both_languages_have_the_same_code(name: str) -> None:
     english, korean = code_of(f"{name}.ipynb"), code_of(f"{name}.ko.ipynb")
-    assert [without_comments(cell) for cell in english] == [
-        without_comments(cell) for cell in korean
-    ]
+    for one, other in zip(english, korean, strict=True):
+        mine, theirs = parts_of(one), parts_of(other)
+        assert len(mine) == len(theirs), other
+        for wanted, part in zip(mine, theirs, strict=True):
+            assert part == wanted or re.search("[가-힣]", part), other
     for kind, cells in (("English", read(f"{name}.ipynb")), ("Korean", read(f"{name}.ko.ipynb"))):
         texts = [cell.source for cell in cells.cells if cell.cell_type == "markdown"]
         assert all(bool(re.search("[가-힣]", text)) == (kind == "Korean") for text in texts)
 
 
-def without_comments(code: str) -> list[str]:
-    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    return [one.string for one in tokens if one.type != tokenize.COMMENT and one.string.strip()]
+class _WithoutText(ast.NodeTransformer):
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
+        node.values = [one for one in node.values if isinstance(one, ast.FormattedValue)]
+        return node
+
+
+def parts_of(code: str) -> list[str]:
+    """What a program is made of, but for its comments and the text around values in f-strings."""
+    return [
+        f"{type(node).__name__} {[one for _, one in ast.iter_fields(node) if is_plain(one)]}"
+        for node in ast.walk(_WithoutText().visit(ast.parse(code)))
+    ]
+
+
+def is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float))

@@ -63,20 +63,22 @@ def test_the_arbitrage_is_what_a_walk_through_the_markets_brings(run: Run) -> No
 def test_a_crossing_is_told_once_also_when_nobody_was_connected(run: Run) -> None:
     with Simulator(rate=0) as sim:
         script = run(sim, "alert.py", "100", "KRW-BTC=100000000")
-        script.out.wait_for(lambda text: "KRW-BTC is above" in text)  # where it stands
+        script.out.wait_for(lambda text: "KRW-BTC is at " in text)  # where it stands
         for price in (100_000_000, 99_999_000) * 5:  # it trembles at the level
             sim.trade("KRW-BTC", price=price)
-        script.out.wait_for(lambda text: "is below" in text)
+        script.out.wait_for(lambda text: ", below" in text)
         sim.trade("KRW-BTC", price=100_050_000)
-        script.out.wait_for(lambda text: text.count("is above") == 2)
+        script.out.wait_for(lambda text: text.count(", above") == 2)
         sim.reset()  # there and back while nobody was connected
         sim.trade("KRW-BTC", price=90_000_000)
         sim.trade("KRW-BTC", price=110_000_000)
-        script.out.wait_for(lambda text: text.count("is above") == 3)
+        script.out.wait_for(lambda text: text.count(", above") == 3)
         script.interrupt()
         assert script.process.wait(20) == 0
-    words = re.findall(r"KRW-BTC is (\w+) 100,000,000", script.out.all())
-    assert words == ["above", "below", "above", "below", "above"]
+    out = script.out.all()
+    told = re.findall(r"KRW-BTC (is at|has gone to) [\d,]+, (\w+) 100,000,000", out)
+    crossed = [("has gone to", side) for side in ("below", "above", "below", "above")]
+    assert told == [("is at", "above"), *crossed]
 
 
 def test_a_signal_of_the_exchange_is_an_alert(run: Run) -> None:
@@ -90,7 +92,7 @@ def test_a_signal_of_the_exchange_is_an_alert(run: Run) -> None:
         sim.emit("indicator_signal", message)
         script.out.wait_for(lambda text: "KRW-BTC is overbought: RSI 71.5" in text)
         # Without a level, two around the present price.
-        levels = re.findall(r"KRW-BTC is (\w+) ([\d,.]+)\n", script.out.text)
+        levels = re.findall(r"KRW-BTC is at \S+, (\w+) ([\d,.]+)\n", script.out.text)
         price = Decimal(sim.trades("KRW-BTC", history=True)[-1].price) / 10**8
         assert {word: float(level.replace(",", "")) for word, level in levels} == {
             "above": float(price * Decimal("0.999")), "below": float(price * Decimal("1.001")),
@@ -101,7 +103,7 @@ def test_without_keys_there_are_levels_all_the_same(run: Run) -> None:
     with Simulator(rate=0) as sim:
         keys = {"UPBIT_ACCESS_KEY": "", "UPBIT_SECRET_KEY": ""}
         script = run(sim, "alert.py", "100", "KRW-BTC=1", **keys)
-        text = script.out.wait_for(lambda text: "KRW-BTC is above 1" in text)
+        text = script.out.wait_for(lambda text: ", above 1\n" in text)
         assert "no signals: " in text
 
 

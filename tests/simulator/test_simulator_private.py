@@ -97,8 +97,11 @@ def test_events_come_by_themselves_while_the_market_moves(start: Start, client: 
     order = frames["myOrder"]
     assert set(order) == set(SHORT["myOrder"])
     assert order["remaining_volume"] + order["executed_volume"] == order["volume"]
-    balance = frames["myAsset"]["assets"][0]["balance"]
-    assert len(str(balance).replace(".", "")) > 20
+    assets = {asset["currency"]: asset for asset in frames["myAsset"]["assets"]}
+    assert len(str(assets["KRW"]["balance"]).replace(".", "")) > 20
+    # What waits in orders is of the size of what there is, in each currency.
+    for asset in assets.values():
+        assert 0 < asset["locked"] < asset["balance"]
 
 
 def test_the_first_assets_of_an_account_may_be_late(start: Start, client: Connect) -> None:

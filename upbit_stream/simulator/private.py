@@ -36,7 +36,8 @@ Message = dict[str, Any]
 PRIVATE_TYPES = ("myOrder", "myAsset", "announcement", "indicator", "indicator_signal")
 
 _FEE = Decimal("0.0005")
-_LOCKED = Decimal("10329.670127489597585685")
+# What waits in orders, of each currency.
+_LOCKED = {"KRW": Decimal("10329.670127489597585685"), "BTC": Decimal("0.0125")}
 
 
 def write_message(kind: str, message: Mapping[str, Any], wire_format: WireFormat) -> bytes:
@@ -148,7 +149,7 @@ class PrivateFeed:
         return {
             "asset_uuid": str(uuid.UUID(int=0xE635F22316094969_8FB64376937BAAD6)),
             "assets": [
-                {"currency": name, "balance": balance, "locked": _LOCKED}
+                {"currency": name, "balance": balance, "locked": _LOCKED[name]}
                 for name, balance in self._balances.items()
             ],
             "asset_timestamp": now,
