@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import upbit_stream
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, twins
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("site")]
 
@@ -116,6 +116,15 @@ def test_every_link_of_the_readme_holds(readme: str, pages: dict[str, Page]) -> 
             english = path.removeprefix("docs/").replace(".ko.md", ".md").replace(".md", ".html")
             name = f"ko/{english}" if ".ko." in path else english
             assert anchor in pages[name].anchors, link
+
+
+@pytest.mark.parametrize("korean", [page for _, page in twins()])
+def test_a_korean_page_leads_to_korean_pages(korean: str) -> None:
+    """Where the sources are read, too: the site itself would find them either way."""
+    text = (ROOT / korean).read_text("utf-8").replace("([English](README.md))", "")
+    for path in re.findall(r"\]\(([^)#:]+)\.md(?:#[^)]*)?\)", text):
+        if not path.endswith(".ko"):
+            assert not ((ROOT / korean).parent / f"{path}.ko.md").exists(), path
 
 
 def test_nothing_is_fetched_from_elsewhere(site: Path, pages: dict[str, Page]) -> None:
