@@ -107,6 +107,6 @@ def code_of(page: str) -> list[tuple[str, str, str]]:
         elif block.language == "text":  # pictures and outputs, which are translated
             text = ""
         else:
-            text = re.sub(r" *#.*", "", block.text)
+            text = re.sub(r" *#.*", "", block.text).replace(".ko.ipynb", ".ipynb")
         code.append((block.language, block.title, text))
     return code

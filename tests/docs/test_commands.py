@@ -7,7 +7,7 @@ import shlex
 import pytest
 from typer.main import get_command
 
-from tests.docs.pages import PAGES, blocks_of
+from tests.docs.pages import PAGES, ROOT, blocks_of
 from upbit_stream.cli.app import app
 
 #: Commands that no test parses, and why.
@@ -16,6 +16,7 @@ _EXEMPT = {
     "ruff": "run by .ci/run, from the README",
     "mypy": "run by .ci/run, from the README",
     "pytest": "run by .ci/run, from the README",
+    "jupyter": "opens a notebook, which is there: see below; run by tests/examples",
     "mkdocs": "built by test_site.py",
     "python": "a program of the page, or a module of the project; see the test below",
     "systemctl": "the system's",
@@ -64,6 +65,8 @@ def _without_redirections(words: list[str]) -> list[str]:
 def test_commands(page: str) -> None:
     for words in commands_of(page):
         name, *arguments = words
+        for word in words:
+            assert not word.endswith(".ipynb") or (ROOT / word).is_file(), word
         if name == "python" and arguments[0] == "-m":
             assert arguments[1] in _MODULES, words
             name, *arguments = arguments[1:]
