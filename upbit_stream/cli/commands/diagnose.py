@@ -21,8 +21,8 @@ from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox
 from upbit_stream.cli.options import (
-    Codes,
     Demo,
+    DiagnosedCodes,
     Json,
     Region,
     Url,
@@ -58,7 +58,7 @@ _END = 10.0
 
 def diagnose_command(
     context: typer.Context,
-    codes: Codes = None,
+    codes: DiagnosedCodes = None,
     demo: Demo = False,
     json: Json = False,
     seconds: Annotated[

@@ -30,6 +30,8 @@ __all__ = ["SimulateOptions", "simulate", "simulate_command"]
 # Codes that the line to copy has.
 _SHOWN = 3
 
+_LAST_PORT = 65535
+
 # Windows says of an occupied port now this, now that it is forbidden.
 _IN_USE = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
 
@@ -40,7 +42,7 @@ def simulate_command(
         str, typer.Option("--host", metavar="HOST", help=text("option.host"))
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="PORT", help=text("option.port"))
+        int, typer.Option("--port", metavar="PORT", help=text("option.port"))
     ] = 0,
     rate: Annotated[float, typer.Option("--rate", metavar="N", help=text("option.rate"))] = 100.0,
     codes: Annotated[
@@ -105,6 +107,8 @@ def simulate(options: SimulateOptions, interrupt: Interrupt) -> None:
 
     Raises :class:`~upbit_stream.cli.failures.CommandFailed`.
     """
+    if not 0 <= options.port <= _LAST_PORT:
+        raise WrongUsage(text("failed.port", port=options.port))
     simulator = _simulator(options)
     with told_on_stderr():
         try:
@@ -209,6 +213,7 @@ def _welcome(simulator: Simulator, options: SimulateOptions) -> str:
         access_key=access_key,
         secret_key=secret_key,
         line=_shell_line(settings, command),
+        program=_shell_line(settings, "python first.py"),
     )
 
 
