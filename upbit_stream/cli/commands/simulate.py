@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from upbit_stream.cli.demo import past_trades
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
@@ -132,10 +133,12 @@ def _simulator(options: SimulateOptions) -> Simulator:
     except ImportError as error:
         raise RunFailed(str(error)) from error
     try:
+        codes = check_codes(choose_codes(options.codes))
         return Simulator(
             host=options.host,
             port=options.port,
-            codes=check_codes(choose_codes(options.codes)),
+            codes=codes,
+            history=past_trades(len(codes)),
             rate=options.rate,
             seed=options.seed,
             timing=Timing.realistic() if options.realistic else Timing(),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from upbit_stream.cli.completing import complete_type
-from upbit_stream.cli.demo import demo_simulator, simulated
+from upbit_stream.cli.demo import demo_simulator, past_trades, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.feeds import LiveFeed
 from upbit_stream.cli.interrupt import Interrupt
@@ -47,8 +47,8 @@ __all__ = ["WatchOptions", "watch", "watch_command"]
 _BATCH = 500
 _LOOK_AROUND = 0.2
 
-# Past trades of each market of a demo: enough for a screen of candles.
-_PAST = 600
+# Markets of a demo, when the options name none.
+_DEMO_MARKETS = 20
 
 # The candles of the fourth view, when the options name none.
 _UNIT = "1m"
@@ -110,7 +110,9 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
             codes = codes_of(options.codes, demo=options.demo, example="watch KRW-BTC KRW-ETH")
             simulator = None
             if options.demo:
-                simulator = stack.enter_context(demo_simulator(codes, history=_PAST))
+                simulator = stack.enter_context(
+                    demo_simulator(codes, history=past_trades(len(codes) or _DEMO_MARKETS))
+                )
                 codes = simulator.codes
                 for code in codes:
                     # Lets it make up that past now, not while the first ping is measured.
