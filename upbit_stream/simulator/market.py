@@ -58,10 +58,9 @@ class Market:
     """One market: its book, its trades, its candles, and the numbers of the day."""
 
     __slots__ = (
-        "_day", "_place_24h", "_random", "acc_ask", "acc_bid", "acc_value", "bars", "book",
-        "_pull", "changed_at", "closes", "first_live_id", "high", "highest_52w", "last", "listing",
-        "low", "lowest_52w", "open", "published", "tape", "untold_since", "value_24h",
-        "volume_24h",
+        "_day", "_place_24h", "_pull", "_random", "acc_ask", "acc_bid", "acc_value", "bars", "book",
+        "changed_at", "closes", "first_live_id", "high", "highest_52w", "last", "listing", "low",
+        "lowest_52w", "open", "published", "tape", "untold_since", "value_24h", "volume_24h",
     )  # fmt: skip
 
     def __init__(

@@ -42,9 +42,7 @@ def simulate_command(
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help=text("option.host"))
     ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", metavar="PORT", help=text("option.port"))
-    ] = 0,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help=text("option.port"))] = 0,
     rate: Annotated[float, typer.Option("--rate", metavar="N", help=text("option.rate"))] = 100.0,
     codes: Annotated[
         str | None, typer.Option("--codes", metavar="N|LIST", help=text("option.markets"))
