@@ -27,8 +27,9 @@ DAY_MS = 86_400_000
 _PULL = 0.04
 _FINE_STEP = 0.001
 _MOST_PULL = 0.4
-# Steps that a walk with that pull is away from its middle at times.
-_REACH = 13
+# Steps that a walk with that pull is away from its middle at times; and those between bid and ask.
+_REACH = 11
+_SPREAD = 2
 # A trade's volume fits into the tape.
 _MOST_VOLUME = 2**62
 
@@ -132,7 +133,7 @@ class Market:
 
     def _stray(self, price: int, orders: float, chance: random.Random) -> int:
         """Where so many orders may have led the price from here: a walk, drawn back as ever."""
-        reach = min(_REACH * _PULL / self._pull, orders**0.5)
+        reach = min(_SPREAD + _REACH * _PULL / self._pull, orders**0.5)
         steps = round(chance.uniform(-reach, reach))
         for _ in range(abs(steps)):
             if steps > 0:

@@ -238,7 +238,7 @@ def _lines(report: DiagnosticsReport, width: int, console: Console) -> list[Text
     lines += [Text(""), *_verdict(report, words, width, palette)]
     if failed is not None:
         # Once more where the eye is at the end.
-        cause = text("diagnose.failed", stage=words.get(failed.name, failed.name), told=alarm)
+        cause = f"{words.get(failed.name, failed.name)}: {alarm}"
         lines.append(Text(""))
         for told in (cause, *translated):
             lines += [Text(line, style=palette.bad) for line in cells.wrap(told, width)]

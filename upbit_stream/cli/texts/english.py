@@ -282,7 +282,6 @@ A program of yours connects to it like this:
     "diagnose.measured": "Measured",
     "diagnose.limit": "Limit",
     "diagnose.verdict": "Verdict",
-    "diagnose.failed": "{stage}: {told}",
 }
 
 _DOCTOR: Final = {

@@ -17,8 +17,8 @@ _HELP: Final = {
   upbit-stream record KRW-BTC -o btc.jsonl       모든 체결을 파일로
   upbit-stream replay btc.jsonl --speed 10       그 기록을 열 배 빠르게 다시
   upbit-stream markets 비트코인                  어떤 마켓이 있는지
-  upbit-stream doctor                            이 컴퓨터에 문제가 없는지, 있다면 무엇인지
-  upbit-stream diagnose                          연결에 문제가 없는지, 있다면 무엇인지
+  upbit-stream doctor                            이 컴퓨터에 문제가 있는지
+  upbit-stream diagnose                          연결에 문제가 있는지
   upbit-stream simulate --port 8765              시험용 모의 거래소""",
     "watch.short": "실시간 시세: 현재가, 호가, 체결, 캔들.",
     "watch.help": """실시간 시세를 보여 줍니다. 터미널에서는 화면으로, 파이프에서는 이벤트마다 한
@@ -259,7 +259,6 @@ _SHOWN: Final = {
     "diagnose.measured": "측정값",
     "diagnose.limit": "한도",
     "diagnose.verdict": "판정",
-    "diagnose.failed": "{stage}: {told}",
 }
 
 _DOCTOR: Final = {
