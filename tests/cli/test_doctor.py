@@ -64,16 +64,22 @@ def test_offline_asks_nobody(call: Call, sim: Simulator, monkeypatch: pytest.Mon
 
 
 def test_secrets_stay_secret(call: Call, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = ("very-secret-access", "very-secret-secret", "hidden-user:hidden-word")
+    secrets = ("very-secret-access", "very-secret-secret")
     monkeypatch.setenv("UPBIT_ACCESS_KEY", secrets[0])
     monkeypatch.setenv("UPBIT_SECRET_KEY", secrets[1])
-    monkeypatch.setenv("UPBIT_STREAM_URL", sim.url.replace("//", f"//{secrets[2]}@"))
+    monkeypatch.setenv("UPBIT_STREAM_URL", sim.url)
     for options in ((), ("--json",)):
         _, out, told = call("doctor", *options)
         assert "UPBIT_ACCESS_KEY" in out
         assert "UPBIT_STREAM_URL" in out
-        for secret in (*secrets, "hidden-user", "hidden-word"):
+        for secret in secrets:
             assert secret not in out + told
+    # A URL with a user is refused, and not repeated.
+    monkeypatch.setenv("UPBIT_STREAM_URL", sim.url.replace("//", "//hidden-user:hidden-word@"))
+    exit_code, out, told = call("doctor")
+    assert exit_code == 2
+    assert "UPBIT_STREAM_URL names a user" in told
+    assert "hidden" not in out + told
 
 
 def test_a_server_that_refuses(call: Call, sim: Simulator) -> None:
