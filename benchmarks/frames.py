@@ -30,7 +30,7 @@ def codes(count: int) -> tuple[str, ...]:
 def payloads(kind: Kind, wire_format: str, count: int) -> tuple[bytes, ...]:
     """Five messages of each of ``count`` codes, in turns."""
     exchange = Exchange(
-        codes(count), seed=_SEED, clock=lambda: _MOMENT, trade_lag=0.0, past=50, kept=50
+        codes(count), seed=_SEED, clock=lambda: _MOMENT, trade_lag=0.0, past=50, kept=50, rate=0.0
     )
     encoder = encoders()[WireFormat(wire_format)]
     made = []

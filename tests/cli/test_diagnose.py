@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 import time
@@ -44,6 +45,12 @@ def test_a_server_that_refuses_is_a_report_and_exit_code_1(
     assert "\nconnectivity\n" in out
     assert "\nCriterion  " in out
     assert "not reached" in out
+    # Nobody knows of what was not measured; what is wrong stands last, once more.
+    (latency,) = re.findall(r"ping latency, median .*", out)
+    assert latency.split()[3:] == ["-", "below", "100", "ms", "not", "measured"]
+    assert out.count("NOT MET") == 1
+    assert out.splitlines()[-1].startswith("upgrade: FAILED after ")
+    assert "HTTP 503" in out.splitlines()[-1]
     sim.fail_handshakes(404)
     monkeypatch.setenv("UPBIT_STREAM_URL", sim.url)
     exit_code, out, told = call("diagnose", "KRW-BTC", "--json")

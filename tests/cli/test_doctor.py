@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 from datetime import datetime, timedelta, timezone
@@ -17,6 +18,7 @@ from tests.conftest import our_threads
 from upbit_stream.cli.checks.network import clock_difference
 from upbit_stream.cli.checks.settings import check_settings
 from upbit_stream.cli.checks.software import satisfies
+from upbit_stream.cli.texts import CATALOGUES, speaking, text
 from upbit_stream.simulator import Simulator
 
 
@@ -62,16 +64,22 @@ def test_offline_asks_nobody(call: Call, sim: Simulator, monkeypatch: pytest.Mon
 
 
 def test_secrets_stay_secret(call: Call, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = ("very-secret-access", "very-secret-secret", "hidden-user:hidden-word")
+    secrets = ("very-secret-access", "very-secret-secret")
     monkeypatch.setenv("UPBIT_ACCESS_KEY", secrets[0])
     monkeypatch.setenv("UPBIT_SECRET_KEY", secrets[1])
-    monkeypatch.setenv("UPBIT_STREAM_URL", sim.url.replace("//", f"//{secrets[2]}@"))
+    monkeypatch.setenv("UPBIT_STREAM_URL", sim.url)
     for options in ((), ("--json",)):
         _, out, told = call("doctor", *options)
         assert "UPBIT_ACCESS_KEY" in out
         assert "UPBIT_STREAM_URL" in out
-        for secret in (*secrets, "hidden-user", "hidden-word"):
+        for secret in secrets:
             assert secret not in out + told
+    # A URL with a user is refused, and not repeated.
+    monkeypatch.setenv("UPBIT_STREAM_URL", sim.url.replace("//", "//hidden-user:hidden-word@"))
+    exit_code, out, told = call("doctor")
+    assert exit_code == 2
+    assert "UPBIT_STREAM_URL names a user" in told
+    assert "hidden" not in out + told
 
 
 def test_a_server_that_refuses(call: Call, sim: Simulator) -> None:
@@ -79,13 +87,26 @@ def test_a_server_that_refuses(call: Call, sim: Simulator) -> None:
     sim.fail_rest(500)
     exit_code, out, _ = call("doctor", "--url", sim.url)
     assert exit_code == 1
-    assert "\n  X  upgrade            the upgrade was refused with HTTP 503" in out or "503" in out
+    (failed,) = re.findall(r"\n  X  upgrade            (.*)\n *(.*)\n", out)
+    assert "HTTP 503" in failed[0]
+    # The advice is told once there, and once more at the end.
+    assert ";" not in failed[0]
+    assert out.count(failed[1]) == 2
     assert "not reached" in out
     assert "\n  X  REST               HTTP 500" in out
     assert "This machine is NOT fit. Failed: 2" in out
     steps = out[out.index("NOT fit") :]
-    assert "\n  1. check that the URL is the exchange's WebSocket" in steps
+    assert "\n  1. the exchange, or what stands before it, is in trouble" in steps
     assert "\n  2. check that this machine may reach the exchange's HTTPS" in steps
+
+
+def test_advice_is_in_one_language(call: Call) -> None:
+    with speaking("ko"):
+        _, out, _ = call("doctor", "--url", "ws://127.0.0.1:1/websocket/v1")
+    assert "\n  X  TCP                127.0.0.1:1: the connection was refused\n" in out
+    assert "check the host" not in out
+    assert out.count(text("advice.TCP")) == 0
+    assert out.count(CATALOGUES["ko"]["advice.TCP"]) == 2
 
 
 def test_nobody_there(call: Call) -> None:
@@ -185,6 +206,8 @@ def test_settings_that_contradict_themselves(tmp_path: Path) -> None:
     assert found["keys"].status == "warn"
     assert "UPBIT_SECRET_KEY is missing" in str(found["keys"].advice)
     assert (found["SSL_CERT_FILE"].status, found["SSL_CERT_DIR"].status) == ("fail", "note")
+    # Its name stands before it.
+    assert found["SSL_CERT_DIR"].told == "set"
     assert [check.status for check in check_settings({})] == ["note"]
 
 

@@ -27,11 +27,13 @@ from upbit_stream.simulator import Simulator
         (["watch", "KRW-BTC", "-t", "tickers"], ["'tickers'", "did you mean 'ticker'?"]),
         (["watch", "KRW-BTC", "-t", "candle.2m"], ["'candle.2m'", "candle.240m"]),
         (["watch", "KRW-BTC", "-t", "orderbook", "--depth", "7"], ["depth=7", "15"]),
+        (["watch", "KRW-BTC", "--depth", "7"], ["depth=7", "15"]),
         (["watch", "KRW-BTC", "--region", "jp"], ["'jp'", "'kr'"]),
         (["watch", "KRW-BTC", "--seconds", "-1"], ["--seconds -1"]),
         (["watch", "KRW-BTC", "--seconds", "nan"], ["--seconds nan"]),
         (["simulate", "--codes", "BTC-KRW"], ["'BTC-KRW'"]),
         (["simulate", "--codes", "0"], ["empty"]),
+        (["simulate", "--port", "99999"], ["--port 99999", "65535"]),
         (["simulate", "--rate", "-1"], ["rate=-1"]),
         (["simulate", "--tls-key", "key.pem"], ["--tls-cert"]),
         (["simulate", "--tls-cert", __file__], ["cannot serve TLS", "PEM"]),
@@ -67,6 +69,27 @@ def test_what_typer_finds_wrong_has_exit_code_2_too(call: Call, arguments: list[
     assert told.startswith("upbit-stream: ")
     assert told.count("\n") == 1
     assert '--help" shows what there is' in told
+
+
+def test_without_a_network_it_says_what_to_do(start: Start) -> None:
+    program = start("watch", "KRW-BTC", UPBIT_STREAM_URL="ws://127.0.0.1:1/websocket/v1")
+    told = program.err.wait_for(lambda text: "doctor" in text).splitlines()
+    assert [("trying again" in line) for line in told[:3]] == [True] * 3
+    hints = [line for line in told if '"upbit-stream watch --demo" needs no network' in line]
+    assert len(hints) == 1
+    program.interrupt()
+    # Whoever ends it knows that nothing came.
+    assert program.exit_code() == 0
+
+
+def test_nothing_in_all_the_time_is_exit_code_1(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPBIT_STREAM_URL", "ws://127.0.0.1:1/websocket/v1")
+    exit_code, out, told = call("watch", "KRW-BTC", "--seconds", "0.05")
+    assert (exit_code, out) == (1, "")
+    assert told.splitlines()[-1].startswith("upbit-stream: nothing has come; ")
+    assert '"upbit-stream doctor" says what is wrong' in told.splitlines()[-1]
 
 
 def test_the_version(start: Start) -> None:

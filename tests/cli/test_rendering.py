@@ -155,11 +155,11 @@ def test_simulated_data_are_called_so() -> None:
     assert "SIMULATED" not in rendered(picture())[0]
 
 
-def test_the_last_warning_takes_two_lines_at_most() -> None:
+def test_the_last_warning_takes_three_lines_at_most() -> None:
     lines = rendered(picture(notice="the connection was refused; " * 20))
     assert lines[4].startswith("the connection was refused;")
-    assert lines[5].endswith("...")
-    assert len(lines) == 6
+    assert lines[6].endswith("...")
+    assert len(lines) == 7
 
 
 @pytest.mark.parametrize("notice", [None, "something happened " * 9])
@@ -289,6 +289,9 @@ def test_amounts_are_short(value: Any, text: str) -> None:
 def test_amounts_in_korean_count_by_ten_thousands() -> None:
     with speaking("ko"):
         assert write_amount(143_870_000_000.0) == "1,438.70억"
+        assert write_amount(2_420_000.0) == "242만"
+        assert write_amount(Decimal("63814321.5")) == "6,381만"  # type: ignore[arg-type]
+        assert write_amount(999_999.0) == "999,999.0"
         exact: Any = Decimal("2500000000000")
         assert write_amount(exact) == "2.50조"
 

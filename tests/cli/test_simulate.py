@@ -17,8 +17,11 @@ from tests.conftest import ACCESS_KEY, SECRET_KEY
 
 def shown(program: Program) -> dict[str, str]:
     """The settings of the line that is to be copied."""
-    text = program.out.wait_for(lambda text: "upbit-stream watch KRW-BTC" in text)
-    settings = dict(re.findall(r'(?:\$env:)?([A-Z_]+)="?([^\s";]+)', text.splitlines()[-1]))
+    text = program.out.wait_for(lambda text: "python first.py\n" in text)
+    lines = [line for line in text.splitlines() if "upbit-stream watch KRW-BTC" in line]
+    settings = dict(re.findall(r'(?:\$env:)?([A-Z_]+)="?([^\s";]+)', lines[0]))
+    # A program of one's own gets the same.
+    assert text.splitlines()[-1] == lines[0].partition("upbit-stream")[0] + "python first.py"
     assert settings["UPBIT_STREAM_URL"] in text.splitlines()[2]
     return settings
 

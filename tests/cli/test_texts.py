@@ -103,6 +103,32 @@ def test_the_help_is_in_the_language_of_the_locale() -> None:
     assert help_of("record", "en").startswith("Usage: upbit-stream record [OPTIONS]")
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_help_tells_of_the_command_alone(language: str) -> None:
+    told = {
+        command: " ".join(help_of(command, language).split())
+        for command in ("watch", "record", "replay", "diagnose")
+    }
+    words = CATALOGUES["en" if language == "en" else "ko"]
+    by_command = {
+        "watch": "option.codes",
+        "record": "option.codes",
+        "replay": "option.codes_recorded",
+        "diagnose": "option.codes_diagnosed",
+    }
+    for command, key in by_command.items():
+        assert words[key] in told[command]
+    assert words["option.types"] in told["record"]
+    assert words["option.types_recorded"] in told["replay"]
+
+
+@pytest.mark.parametrize("catalogue", [ENGLISH, KOREAN])
+def test_the_examples_need_no_other_extra(catalogue: Mapping[str, str]) -> None:
+    for key, words in catalogue.items():
+        if key.endswith(".help"):
+            assert not re.search(r"\.(zst|parquet)", words), key
+
+
 @pytest.mark.parametrize(
     ("variables", "language"),
     [

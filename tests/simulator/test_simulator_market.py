@@ -8,6 +8,8 @@ from collections import defaultdict
 from datetime import datetime, timezone
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
+from statistics import median
 from typing import Any
 
 import pytest
@@ -18,7 +20,8 @@ from upbit_stream.simulator import Simulator, Timing
 from upbit_stream.simulator.digits import SCALE, fixed, java, plain, point, tick_above, to_units
 from upbit_stream.simulator.history import UNITS, Bars
 from upbit_stream.simulator.keys import SHORT, shorten
-from upbit_stream.simulator.listing import all_codes, describe
+from upbit_stream.simulator.listing import DEFAULT_CODES, all_codes, describe
+from upbit_stream.simulator.market import Exchange
 
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 TYPES = ("ticker", "trade", "orderbook", "candle.1m")
@@ -66,6 +69,56 @@ def test_no_spelling_loses_a_digit() -> None:
             assert Decimal(spell(units)).scaleb(8) == units
         assert "E" not in plain(units) + point(units)
         assert not plain(units).endswith(".0")
+
+
+def test_the_past_is_as_lively_as_the_present() -> None:
+    moment = 1_790_000_000.0
+    codes = [*DEFAULT_CODES]
+    market = partial(Exchange, codes, seed=3, trade_lag=0.0, past=1000, kept=10**6)
+    exchange = market(clock=lambda: moment, rate=150.0)
+    past = {code: exchange.market(code).bars.newest("1m", None, 31)[1:] for code in codes}
+    for _ in range(180):
+        moment += 1
+        exchange.trades(150)
+    for code in codes[:5]:
+        # Neither the minutes that have begun nor those that mix both.
+        live = exchange.market(code).bars.newest("1m", None, 3)[1:]
+        for size in (lambda bar: bar.high - bar.low, lambda bar: bar.volume):
+            ratio = median(map(size, past[code])) / median(map(size, live))
+            assert 1 / 3 < ratio < 3, code
+    # Where nothing moves by itself, each trade of the past is one like any other.
+    still = market(clock=lambda: moment, rate=0.0).market("KRW-BTC")
+    assert sum(bar.volume for bar in still.bars.newest("240m", None, 100)) < SCALE * 50
+
+
+def test_the_rate_of_the_past_leaves_the_trades_to_come_alone() -> None:
+    traded = [
+        [
+            (fill.code, fill.price, fill.volume, fill.ask_bid)
+            for fill in Exchange(
+                DEFAULT_CODES, seed=3, clock=lambda: 1_790_000_000.0, trade_lag=0.0, past=60,
+                kept=1000, rate=rate,
+            ).trades(500)
+        ]
+        for rate in (0.0, 150.0)
+    ]  # fmt: skip
+    assert traded[0] == traded[1]
+
+
+def test_coarse_prices_are_not_wild() -> None:
+    moment = 1_790_000_000.0
+    codes = ["KRW-SHIB", "KRW-PEPE", "KRW-DOGE", "KRW-HBAR"]
+    exchange = Exchange(
+        codes, seed=3, clock=lambda: moment, trade_lag=0.0, past=1000, kept=10**6, rate=150.0
+    )
+    for _ in range(60):
+        moment += 1
+        exchange.trades(150)
+    for code in codes:
+        market = exchange.market(code)
+        start = market.listing.start_price
+        assert start * 0.94 < market.low < market.high < start * 1.06, code
+        assert market.low < market.high
 
 
 def test_more_digits_than_the_exchange_has_are_refused() -> None:

@@ -96,10 +96,11 @@ def _least_decimals(value: float, quote: str) -> int:
     return next((place for place, step in enumerate(steps) if value >= step), 0)
 
 
-# From where on amounts are written in units, and the unit.
+# From where on amounts are written in a unit, its size, its decimals, and its name. A million is
+# a hundred of the Korean unit, so that needs none.
 _UNITS = {
-    "en": ((1e12, "T"), (1e9, "B"), (1e6, "M")),
-    "ko": ((1e12, "조"), (1e8, "억"), (1e6, "백만")),
+    "en": ((1e12, 1e12, 2, "T"), (1e9, 1e9, 2, "B"), (1e6, 1e6, 2, "M")),
+    "ko": ((1e12, 1e12, 2, "조"), (1e8, 1e8, 2, "억"), (1e6, 1e4, 0, "만")),
 }
 
 
@@ -107,10 +108,10 @@ def write_amount(value: float | None) -> str:
     """A size or a turnover: all that matters of it in at most ten or so characters."""
     if value is None:
         return "-"
-    for bound, unit in _UNITS[language()]:
+    for bound, size, places, unit in _UNITS[language()]:
         if value >= bound:
             # Not through float(): a Decimal and a float must not be divided by each other.
-            return f"{value / type(value)(bound):,.2f}{unit}"
+            return f"{value / type(value)(size):,.{places}f}{unit}"
     decimals = 1 if value >= 1000 else 3 if value >= 1 else 8
     written = f"{value:,.{decimals}f}"
     return written.rstrip("0").rstrip(".") if decimals == 8 else written

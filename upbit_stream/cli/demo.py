@@ -11,10 +11,15 @@ from upbit_stream.cli.texts import text
 if TYPE_CHECKING:
     from upbit_stream.simulator import Simulator
 
-__all__ = ["demo_simulator", "simulated"]
+__all__ = ["demo_simulator", "past_trades", "simulated"]
 
 # Trades a second of the simulated market: lively, and next to nothing for any machine.
 _RATE = 150.0
+
+# Past trades of a market: enough for some screens of candles; and of all markets together, as they
+# are made up while somebody waits.
+_PAST = 1500
+_PAST_OF_ALL = 20_000
 
 
 def demo_simulator(codes: Sequence[str], *, history: int = 60) -> Simulator:
@@ -29,6 +34,11 @@ def demo_simulator(codes: Sequence[str], *, history: int = 60) -> Simulator:
     if codes:
         return Simulator(codes=codes, rate=_RATE, history=history)
     return Simulator(rate=_RATE, history=history)
+
+
+def past_trades(markets: int) -> int:
+    """How many past trades each of so many markets should have, to look at its candles."""
+    return max(60, min(_PAST, _PAST_OF_ALL // max(1, markets)))
 
 
 def simulated() -> str:

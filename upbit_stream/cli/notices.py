@@ -6,11 +6,17 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, TextIO
 
 from upbit_stream.errors import UpbitStreamError
 
-__all__ = ["NoticeBox", "told_on_stderr"]
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler
+
+__all__ = ["NoticeBox", "NoticeLines", "told_on_stderr"]
 
 _FORMAT = logging.Formatter("upbit-stream: %(message)s")
 # Tracebacks that are kept until the table is gone.
@@ -27,6 +33,7 @@ class NoticeBox(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._last: str | None = None
+        self._count = 0
         self._tracebacks: deque[logging.LogRecord] = deque(maxlen=_KEPT)
 
     @property
@@ -34,7 +41,13 @@ class NoticeBox(logging.Handler):
         """The last warning, on one line."""
         return self._last
 
+    @property
+    def count(self) -> int:
+        """How many warnings there were."""
+        return self._count
+
     def emit(self, record: logging.LogRecord) -> None:
+        self._count += 1
         self._last = " ".join(record.getMessage().split())
         if record.exc_info:
             self._tracebacks.append(record)
@@ -52,15 +65,36 @@ class NoticeBox(logging.Handler):
                 print(_FORMAT.format(record), file=sys.stderr)
 
 
-@contextmanager
-def told_on_stderr() -> Iterator[None]:
+class NoticeLines(_StreamHandler):
+    """Tells warnings at once, as plain lines on stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self.setLevel(logging.WARNING)
+        self.setFormatter(_FORMAT)
+        self.addFilter(_is_news)
+        # Written under the handler's own lock, as in NoticeBox.
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How many warnings there were."""
+        return self._count
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        self._count += 1
+
+    @contextmanager
+    def receiving(self) -> Iterator[NoticeLines]:
+        """Receive what is logged by whomever, until the end."""
+        with _logging_to(self):
+            yield self
+
+
+def told_on_stderr() -> AbstractContextManager[NoticeLines]:
     """Let warnings be plain lines on stderr."""
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(_FORMAT)
-    handler.addFilter(_is_news)
-    with _logging_to(handler):
-        yield
+    return NoticeLines().receiving()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -6,7 +6,7 @@ typer reads them from the signatures of the commands, where they stand by these 
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,8 +24,11 @@ __all__ = [
     "Codes",
     "Demo",
     "Depth",
+    "DiagnosedCodes",
     "Exact",
     "Json",
+    "RecordedCodes",
+    "RecordedTypes",
     "Region",
     "Seconds",
     "Types",
@@ -34,17 +37,23 @@ __all__ = [
     "interrupt_of",
 ]
 
-Codes = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="CODE", help=text("option.codes"), autocompletion=complete_code),
-]
-Types = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--type", "-t", metavar="TYPE", help=text("option.types"), show_default=False,
+
+def _codes(words: str) -> Any:
+    return typer.Argument(metavar="CODE", help=text(words), autocompletion=complete_code)
+
+
+def _types(words: str) -> Any:
+    return typer.Option(
+        "--type", "-t", metavar="TYPE", help=text(words), show_default=False,
         autocompletion=complete_type,
-    ),
-]  # fmt: skip
+    )  # fmt: skip
+
+
+Codes = Annotated[list[str] | None, _codes("option.codes")]
+RecordedCodes = Annotated[list[str] | None, _codes("option.codes_recorded")]
+DiagnosedCodes = Annotated[list[str] | None, _codes("option.codes_diagnosed")]
+Types = Annotated[list[str] | None, _types("option.types")]
+RecordedTypes = Annotated[list[str] | None, _types("option.types_recorded")]
 Demo = Annotated[bool, typer.Option("--demo", help=text("option.demo"))]
 Json = Annotated[bool, typer.Option("--json", help=text("option.json"))]
 Exact = Annotated[bool, typer.Option("--exact", help=text("option.exact"))]

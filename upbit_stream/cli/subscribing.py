@@ -11,6 +11,7 @@ from upbit_stream.cli.failures import WrongUsage
 from upbit_stream.cli.texts import text
 from upbit_stream.config import StreamConfig
 from upbit_stream.protocol.codes import check_codes
+from upbit_stream.protocol.demands import OrderbookDemand
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 
@@ -54,7 +55,8 @@ def subscribe(
     *,
     depth: int,
 ) -> Subscription[Any]:
-    """Subscribe to a type that was checked."""
+    """Subscribe to a type that was checked; a wrong depth is refused with every type."""
+    OrderbookDemand.make_book(codes, True, False, depth, 0)
     if type_ == "ticker":
         return stream.ticker(codes, callback)
     if type_ == "trade":

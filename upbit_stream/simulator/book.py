@@ -12,6 +12,9 @@ __all__ = ["Book", "BookView"]
 #: A frame of the wire has at most so many rows.
 ROWS = 30
 
+# Of the typical size of a row so much is taken by an order, on average.
+_TAKEN = 0.275
+
 Row = tuple[int, int]
 
 
@@ -83,6 +86,11 @@ class Book:
     def best_bid(self) -> Row:
         """Price and size of the best demand."""
         return self._bids[0]
+
+    @property
+    def typical_trade(self) -> float:
+        """What an order takes on average."""
+        return self._size * _TAKEN
 
     def centre(self, price: int) -> None:
         """Put the book around ``price``: the best bid at it, the best ask one step above."""

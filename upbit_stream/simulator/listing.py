@@ -21,7 +21,8 @@ class _Coin(NamedTuple):
     krw: str
 
 
-# The price in KRW is where the walk starts.
+# The price in KRW is where the walk starts. Just above a power of ten a step is a hundredth of the
+# price, which would be a wild market.
 _COINS = {
     "BTC": _Coin("비트코인", "Bitcoin", "116538000"),
     "ETH": _Coin("이더리움", "Ethereum", "3427000"),
@@ -41,8 +42,8 @@ _COINS = {
     "NEAR": _Coin("니어프로토콜", "NEAR Protocol", "2730"),
     "HBAR": _Coin("헤데라", "Hedera", "243"),
     "SAND": _Coin("샌드박스", "The Sandbox", "89.4"),
-    "SHIB": _Coin("시바이누", "Shiba Inu", "0.01234"),
-    "PEPE": _Coin("페페", "PEPE", "0.01017"),
+    "SHIB": _Coin("시바이누", "Shiba Inu", "0.00934"),
+    "PEPE": _Coin("페페", "PEPE", "0.00871"),
     "USDT": _Coin("테더", "Tether", "1391"),
     "ARB": _Coin("아비트럼", "Arbitrum", "203"),
 }

@@ -14,12 +14,24 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from upbit_stream.simulator.book import Book, BookView
+from upbit_stream.simulator.digits import tick_above, tick_below
 from upbit_stream.simulator.history import IDS_PER_MS, Bars, Tape, TapeRow
 from upbit_stream.simulator.listing import Listing, describe
 
 __all__ = ["DAY_MS", "Exchange", "Fill", "Market", "yyyymmdd"]
 
 DAY_MS = 86_400_000
+
+# How strongly a walk is drawn back to where it began, where a step is at most such a part of the
+# price; and at the most.
+_PULL = 0.04
+_FINE_STEP = 0.001
+_MOST_PULL = 0.4
+# Steps that a walk with that pull is away from its middle at times; and those between bid and ask.
+_REACH = 11
+_SPREAD = 2
+# A trade's volume fits into the tape.
+_MOST_VOLUME = 2**62
 
 
 class Fill(NamedTuple):
@@ -47,13 +59,18 @@ class Market:
     """One market: its book, its trades, its candles, and the numbers of the day."""
 
     __slots__ = (
-        "_day", "_place_24h", "_random", "acc_ask", "acc_bid", "acc_value", "bars", "book",
+        "_day", "_place_24h", "_pull", "_random", "acc_ask", "acc_bid", "acc_value", "bars", "book",
         "changed_at", "closes", "first_live_id", "high", "highest_52w", "last", "listing", "low",
         "lowest_52w", "open", "published", "tape", "untold_since", "value_24h", "volume_24h",
     )  # fmt: skip
 
-    def __init__(self, listing: Listing, seed: int, started_at: int, past: int, kept: int) -> None:
+    def __init__(
+        self, listing: Listing, seed: int, started_at: int, past: int, kept: int, rate: float
+    ) -> None:
         self.listing = listing
+        # How strongly the walk is drawn back: the stronger, the more of a price one step is.
+        step = tick_above(listing.quote, listing.start_price) / listing.start_price
+        self._pull = min(_MOST_PULL, max(_PULL, _PULL * step / _FINE_STEP))
         self._random = random.Random(f"{seed}:{listing.code}")
         self.tape = Tape(kept)
         self.bars = Bars()
@@ -72,7 +89,7 @@ class Market:
         #: The oldest trade that no candle frame told yet, in milliseconds.
         self.untold_since: int | None = None
         self.last: Fill
-        self._make_past(started_at, past)
+        self._make_past(started_at, past, seed, rate)
         #: The first id that was traded after the start.
         self.first_live_id = started_at * IDS_PER_MS
         self.untold_since = None
@@ -85,7 +102,7 @@ class Market:
         """``KRW-BTC``."""
         return self.listing.code
 
-    def _make_past(self, started_at: int, count: int) -> None:
+    def _make_past(self, started_at: int, count: int, seed: int, rate: float) -> None:
         # The last week, denser towards the present, oldest first. The counter in the id is the
         # market's place in the list, so that no other market has the same id.
         count = max(1, count)
@@ -93,19 +110,51 @@ class Market:
             started_at - 1_000 - int(7 * DAY_MS * ((number + 1) / count) ** 4)
             for number in range(count)
         }
-        for traded_at in sorted(times):
-            sequential_id = traded_at * IDS_PER_MS + self.listing.place % IDS_PER_MS
-            self.trade(sequential_id, traded_at, traded_at)
+        # A generator of its own: what is traded live does not depend on the rate.
+        chance = random.Random(f"{seed}:{self.listing.code}:past")
+        before = started_at - 1_000 - 7 * DAY_MS
+        *earlier, newest = sorted(times)
+        for traded_at in earlier:
+            price, volume, ask_bid = self._draw_order()
+            # It stands for all that the market would have traded since the one before.
+            orders = rate * (traded_at - before) / 1000
+            before = traded_at
+            if orders > 1:
+                price = self._stray(price, orders, chance)
+                typical = self.book.typical_trade * chance.uniform(0.5, 1.5)
+                volume = min(volume + int((orders - 1) * typical), _MOST_VOLUME)
+            sequential_id = self._past_id(traded_at)
+            self.record(sequential_id, traded_at, traded_at, price, volume, ask_bid)
+        # The last one is where the book is.
+        self.trade(self._past_id(newest), newest, newest)
+
+    def _past_id(self, traded_at: int) -> int:
+        return traded_at * IDS_PER_MS + self.listing.place % IDS_PER_MS
+
+    def _stray(self, price: int, orders: float, chance: random.Random) -> int:
+        """Where so many orders may have led the price from here: a walk, drawn back as ever."""
+        reach = min(_SPREAD + _REACH * _PULL / self._pull, orders**0.5)
+        steps = round(chance.uniform(-reach, reach))
+        for _ in range(abs(steps)):
+            if steps > 0:
+                price += tick_above(self.listing.quote, price)
+            else:
+                lower = price - tick_below(self.listing.quote, price)
+                price = lower if lower > 0 else price
+        return price
 
     def trade(self, sequential_id: int, traded_at: int, timestamp: int) -> Fill:
         """One trade of an order against the book."""
+        price, volume, ask_bid = self._draw_order()
+        return self.record(sequential_id, traded_at, timestamp, price, volume, ask_bid)
+
+    def _draw_order(self) -> tuple[int, int, str]:
+        """Price, volume and side of the next trade."""
         # The walk is drawn back to where it began, so that it runs for days.
-        pull = 0.04 if self.book.best_bid[0] > self.listing.start_price else -0.04
+        pull = self._pull if self.book.best_bid[0] > self.listing.start_price else -self._pull
         buy = self._random.random() >= 0.5 + pull
         price, volume = self.book.take(buy)
-        return self.record(
-            sequential_id, traded_at, timestamp, price, volume, "BID" if buy else "ASK"
-        )
+        return price, volume, "BID" if buy else "ASK"
 
     def fills(self) -> int:
         """How many trades the next order makes: mostly one."""
@@ -220,6 +269,7 @@ class Exchange:
         trade_lag: float,
         past: int,
         kept: int,
+        rate: float,
     ) -> None:
         self.listings = describe(codes)
         if not self.listings:
@@ -233,6 +283,7 @@ class Exchange:
         self._markets: dict[str, Market] = {}
         self._random = random.Random(f"{seed}:exchange")
         self._weights = list(itertools.accumulate(one.weight for one in self.listings))
+        self._rate = rate
         self._started_at = self.now() - self._lag_ms
         self._last_id = self._started_at * IDS_PER_MS
         # An order whose trades were not all wanted yet.
@@ -261,8 +312,10 @@ class Exchange:
         """The market of ``code``, with its past; ``KeyError`` for an unknown one."""
         market = self._markets.get(code)
         if market is None:
+            listing = self._by_code[code]
+            rate = self._rate * listing.weight / self._weights[-1]
             market = self._markets[code] = Market(
-                self._by_code[code], self._seed, self._started_at, self._past, self._kept
+                listing, self._seed, self._started_at, self._past, self._kept, rate
             )
         return market
 

@@ -46,8 +46,9 @@ class Simulator(Faults):
     ``rate``: trades a second, over all markets; with 0 nothing moves by itself and
     :meth:`trade` and :meth:`burst` make exactly what a test needs.
     ``codes``: the markets, the busiest first. ``seed``: the same seed and codes give the same
-    trades. ``history``: past trades of each market, over the last week. ``ledger_size``: trades
-    that are remembered for each market.
+    trades. ``history``: past trades of each market, over the last week; with a ``rate`` each stands
+    for all that would have been traded since the one before. ``ledger_size``: trades that are
+    remembered for each market.
     ``keys``: access key → secret key. ``auth_refusal``: a bad token gets an HTTP 401
     (``"http"``) or an ``INVALID_AUTH`` frame (``"frame"``). ``ban_notice``: a 418 states its time
     in the ``"header"`` or in the ``"body"``.
@@ -80,7 +81,7 @@ class Simulator(Faults):
         timing = timing or Timing()
         self._exchange = Exchange(
             codes, seed=seed, clock=clock, trade_lag=timing.trade_lag, past=history,
-            kept=ledger_size,
+            kept=ledger_size, rate=rate,
         )  # fmt: skip
         self._journal = Journal()
         setup = Setup(

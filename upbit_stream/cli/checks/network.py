@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from upbit_stream.cli.checks.check import Check
-from upbit_stream.cli.texts import text
+from upbit_stream.cli.texts import language, text
 from upbit_stream.config import StreamConfig
 from upbit_stream.monitoring.probe import Probe
 from upbit_stream.monitoring.report import StageStatus
@@ -67,8 +67,11 @@ def _connect(
             assert stage.milliseconds is not None
             yield Check("network", stage.name, "ok", f"{stage.milliseconds:,.1f} ms")
         elif stage.status is StageStatus.FAILED:
-            advice = text(f"advice.{stage.name}")
-            yield Check("network", stage.name, "fail", stage.explanation or "-", advice)
+            # The library's sentence has its own advice, in English, which fits best.
+            told, _, advice = (stage.explanation or "-").partition("; ")
+            if not advice or language() != "en":
+                advice = text(f"advice.{stage.name}")
+            yield Check("network", stage.name, "fail", told, advice)
         else:
             told = text(f"report.{stage.status.value}")
             yield Check("network", stage.name, "note", told)

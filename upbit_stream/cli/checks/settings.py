@@ -43,7 +43,7 @@ def check_settings(environ: Mapping[str, str] = os.environ) -> Iterator[Check]:
     for name in _CERTIFICATES:
         if path := environ.get(name):
             there = Path(path).exists()
-            told = text("doctor.set", names=name)
+            told = text("doctor.is_set")
             advice = None if there else text("advice.certificates", name=name)
             yield Check("settings", name, "note" if there else "fail", told, advice)
 

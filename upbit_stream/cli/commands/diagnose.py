@@ -21,8 +21,8 @@ from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox
 from upbit_stream.cli.options import (
-    Codes,
     Demo,
+    DiagnosedCodes,
     Json,
     Region,
     Url,
@@ -58,7 +58,7 @@ _END = 10.0
 
 def diagnose_command(
     context: typer.Context,
-    codes: Codes = None,
+    codes: DiagnosedCodes = None,
     demo: Demo = False,
     json: Json = False,
     seconds: Annotated[
@@ -223,6 +223,8 @@ def _lines(report: DiagnosticsReport, width: int, console: Console) -> list[Text
     lines = [Text(headline(report, words), style=f"bold {style}")]
     failed = report.connectivity.failure
     alarm = None if failed is None else describe_stage(failed, words)
+    # The library's own sentence is English.
+    translated = [] if failed is None or language() == "en" else [text(f"advice.{failed.name}")]
     parts = list(sections(report, words))
     size = max(cells.width(label) for _, rows in parts for label, _ in rows)
     for title, rows in parts:
@@ -230,10 +232,17 @@ def _lines(report: DiagnosticsReport, width: int, console: Console) -> list[Text
         for label, told in rows:
             style = palette.bad if told == alarm else ""
             lines += _row(label, told, size, width, style)
-            if failed is not None and told == alarm and language() != "en":
-                # The sentence above is the library's own.
-                lines += _row("", text(f"advice.{failed.name}"), size, width, style)
-    return [*lines, Text(""), *_verdict(report, words, width, palette)]
+            if told == alarm:
+                for advice in translated:
+                    lines += _row("", advice, size, width, style)
+    lines += [Text(""), *_verdict(report, words, width, palette)]
+    if failed is not None:
+        # Once more where the eye is at the end.
+        cause = f"{words.get(failed.name, failed.name)}: {alarm}"
+        lines.append(Text(""))
+        for told in (cause, *translated):
+            lines += [Text(line, style=palette.bad) for line in cells.wrap(told, width)]
+    return lines
 
 
 def _row(label: str, told: str, size: int, width: int, style: str) -> list[Text]:
@@ -246,9 +255,10 @@ def _verdict(report: DiagnosticsReport, words: Words, width: int, palette: Palet
     rows = [
         (
             words.get(one.name, one.name),
-            describe_figure(one, words),
+            "-" if one.figure is None else describe_figure(one, words),
             describe_limit(one, words),
-            words["met" if one.met else "not met"],
+            # Of what was not measured nobody knows.
+            words["not measured" if one.figure is None else "met" if one.met else "not met"],
         )
         for one in report.verdict
     ]
@@ -257,7 +267,9 @@ def _verdict(report: DiagnosticsReport, words: Words, width: int, palette: Palet
     heading = _cells_of(titles, sizes)
     lines = [Text(cells.left(heading, min(width, _WIDEST)), style=HEADING)]
     for one, row in zip(report.verdict, rows, strict=True):
-        style = palette.good if one.met else f"bold {palette.bad}"
+        style = f"bold {palette.bad}"
+        if one.met or one.figure is None:
+            style = palette.good if one.met else FAINT
         lines.append(Text(_cells_of(row[:3], sizes[:3])).append("  ").append(row[3], style=style))
     return lines
 

@@ -128,7 +128,7 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
         as_picture = not options.json and can_draw(sys.stdout)
         try:
             codes = codes_of(
-                options.codes, demo=options.demo, example="record KRW-BTC --out trades.jsonl.zst"
+                options.codes, demo=options.demo, example="record KRW-BTC --out trades.jsonl"
             )
             simulator = stack.enter_context(demo_simulator(codes)) if options.demo else None
             codes = simulator.codes if simulator else codes

@@ -17,7 +17,14 @@ from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import json_writer, plain_writer, write_out
 from upbit_stream.cli.memory import Memory
 from upbit_stream.cli.notices import NoticeBox
-from upbit_stream.cli.options import Codes, Json, Seconds, Types, check_seconds, interrupt_of
+from upbit_stream.cli.options import (
+    Json,
+    RecordedCodes,
+    RecordedTypes,
+    Seconds,
+    check_seconds,
+    interrupt_of,
+)
 from upbit_stream.cli.playing import Clockwork, RecordingFeed, contents_of, played
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.subscribing import check_type
@@ -36,8 +43,8 @@ _BATCH = 500
 def replay_command(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help=text("option.recording"))],
-    codes: Codes = None,
-    types: Types = None,
+    codes: RecordedCodes = None,
+    types: RecordedTypes = None,
     speed: Annotated[
         float | None, typer.Option("--speed", metavar="FACTOR", help=text("option.speed"))
     ] = None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from upbit_stream.cli.demo import past_trades
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
@@ -30,6 +31,8 @@ __all__ = ["SimulateOptions", "simulate", "simulate_command"]
 # Codes that the line to copy has.
 _SHOWN = 3
 
+_LAST_PORT = 65535
+
 # Windows says of an occupied port now this, now that it is forbidden.
 _IN_USE = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
 
@@ -39,9 +42,7 @@ def simulate_command(
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help=text("option.host"))
     ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="PORT", help=text("option.port"))
-    ] = 0,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help=text("option.port"))] = 0,
     rate: Annotated[float, typer.Option("--rate", metavar="N", help=text("option.rate"))] = 100.0,
     codes: Annotated[
         str | None, typer.Option("--codes", metavar="N|LIST", help=text("option.markets"))
@@ -105,6 +106,8 @@ def simulate(options: SimulateOptions, interrupt: Interrupt) -> None:
 
     Raises :class:`~upbit_stream.cli.failures.CommandFailed`.
     """
+    if not 0 <= options.port <= _LAST_PORT:
+        raise WrongUsage(text("failed.port", port=options.port))
     simulator = _simulator(options)
     with told_on_stderr():
         try:
@@ -128,10 +131,12 @@ def _simulator(options: SimulateOptions) -> Simulator:
     except ImportError as error:
         raise RunFailed(str(error)) from error
     try:
+        codes = check_codes(choose_codes(options.codes))
         return Simulator(
             host=options.host,
             port=options.port,
-            codes=check_codes(choose_codes(options.codes)),
+            codes=codes,
+            history=past_trades(len(codes)),
             rate=options.rate,
             seed=options.seed,
             timing=Timing.realistic() if options.realistic else Timing(),
@@ -209,6 +214,7 @@ def _welcome(simulator: Simulator, options: SimulateOptions) -> str:
         access_key=access_key,
         secret_key=secret_key,
         line=_shell_line(settings, command),
+        program=_shell_line(settings, "python first.py"),
     )
 
 

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from upbit_stream.cli.completing import complete_type
-from upbit_stream.cli.demo import demo_simulator, simulated
+from upbit_stream.cli.demo import demo_simulator, past_trades, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.feeds import LiveFeed
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import json_writer, plain_writer, write_out
 from upbit_stream.cli.memory import Memory
-from upbit_stream.cli.notices import NoticeBox, told_on_stderr
+from upbit_stream.cli.notices import NoticeBox, NoticeLines
 from upbit_stream.cli.options import (
     Codes,
     Demo,
@@ -47,8 +47,11 @@ __all__ = ["WatchOptions", "watch", "watch_command"]
 _BATCH = 500
 _LOOK_AROUND = 0.2
 
-# Past trades of each market of a demo: enough for a screen of candles.
-_PAST = 600
+# After so many warnings, and nothing else, somebody should say what to do.
+_WARNINGS = 3
+
+# Markets of a demo, when the options name none.
+_DEMO_MARKETS = 20
 
 # The candles of the fourth view, when the options name none.
 _UNIT = "1m"
@@ -110,7 +113,9 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
             codes = codes_of(options.codes, demo=options.demo, example="watch KRW-BTC KRW-ETH")
             simulator = None
             if options.demo:
-                simulator = stack.enter_context(demo_simulator(codes, history=_PAST))
+                simulator = stack.enter_context(
+                    demo_simulator(codes, history=past_trades(len(codes) or _DEMO_MARKETS))
+                )
                 codes = simulator.codes
                 for code in codes:
                     # Lets it make up that past now, not while the first ping is measured.
@@ -136,6 +141,12 @@ def watch(options: WatchOptions, interrupt: Interrupt) -> None:
             shown.show()
         except UpbitStreamError as error:
             raise RunFailed(str(error)) from error
+        if clock.ran_out and not stream.stats.messages:
+            raise RunFailed(text("failed.nothing_came", hint=text("failed.hint")))
+
+
+def _needs_hint(stream: UpbitStream, warnings: int) -> bool:
+    return warnings >= _WARNINGS and not stream.stats.messages
 
 
 class _Clock:
@@ -149,6 +160,11 @@ class _Clock:
     def left(self) -> float:
         """Seconds until the end; 0 once it has come, by the clock or by Ctrl-C."""
         return 0.0 if self._interrupt.asked else max(0.0, self._end - time.monotonic())
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was long enough, and nobody had enough of it before."""
+        return not self._interrupt.asked and time.monotonic() >= self._end
 
 
 class _OnScreen:
@@ -177,9 +193,13 @@ class _OnScreen:
             options.type,
             interrupt,
             simulated=options.demo,
-            notice=lambda: box.last,
+            notice=lambda: self._notice(stream),
             seconds_left=clock.left,
         )
+
+    def _notice(self, stream: UpbitStream) -> str | None:
+        last = self._box.last
+        return f"{last}. {text('failed.hint')}" if _needs_hint(stream, self._box.count) else last
 
     def warnings(self) -> AbstractContextManager[object]:
         """Receives them, to be shown below."""
@@ -203,20 +223,26 @@ class _Lines:
         clock: _Clock,
     ) -> None:
         self._subscription = subscribe(stream, options.type, codes, None, depth=options.depth)
+        self._stream = stream
         self._options = options
         self._interrupt = interrupt
         self._clock = clock
+        self._notices = NoticeLines()
 
     def warnings(self) -> AbstractContextManager[object]:
         """Tells them at once."""
-        return told_on_stderr()
+        return self._notices.receiving()
 
     def show(self) -> None:
         """Write whatever has come by then in one go."""
         if self._options.demo:
             print(simulated(), file=sys.stderr)
         write = json_writer() if self._options.json else plain_writer(self._options.type)
+        hinted = False
         while (left := self._clock.left()) > 0:
+            if not hinted and _needs_hint(self._stream, self._notices.count):
+                print(f"upbit-stream: {text('failed.hint')}", file=sys.stderr, flush=True)
+                hinted = True
             events = self._next_events(min(left, _LOOK_AROUND))
             if events and not write_out(b"".join(map(write, events)), self._interrupt):
                 return

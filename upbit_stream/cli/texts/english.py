@@ -30,8 +30,8 @@ Examples:
   upbit-stream watch --demo                      try it, without a network
   upbit-stream watch KRW-BTC KRW-ETH             prices as they change
   upbit-stream watch KRW-BTC -t trade --json     every trade, as a line of JSON
-  upbit-stream record KRW-BTC -o btc.jsonl.zst   every trade, into a file
-  upbit-stream replay btc.jsonl.zst --speed 10   the same, ten times as fast
+  upbit-stream record KRW-BTC -o btc.jsonl       every trade, into a file
+  upbit-stream replay btc.jsonl --speed 10       the same, ten times as fast
   upbit-stream markets bitcoin                   which markets there are
   upbit-stream doctor                            is this machine fit for it
   upbit-stream diagnose                          is the connection well
@@ -58,8 +58,8 @@ manifest with counts, times and gaps. "upbit-stream replay" shows a recording,
 upbit_stream.read_recording() reads it, "upbit-stream simulate --replay" serves it as a market.
 
 Examples:
-  upbit-stream record KRW-BTC --out trades.jsonl.zst
-  upbit-stream record KRW-BTC -t trade -t orderbook -o btc.parquet --rotate 1h
+  upbit-stream record KRW-BTC --out trades.jsonl
+  upbit-stream record KRW-BTC -t trade -t orderbook -o btc.jsonl --rotate 1h
   upbit-stream record --demo --seconds 10 --out demo.jsonl""",
     "replay.short": "Show a recording, as fast as it was or faster.",
     "replay.help": """Show a recording: in the views of "watch" on a terminal, a line for each
@@ -71,9 +71,9 @@ and - change the speed, and all keys of "watch". For programs to connect to: "up
 simulate --replay".
 
 Examples:
-  upbit-stream replay trades.jsonl.zst
-  upbit-stream replay btc.parquet KRW-BTC --type orderbook --speed 10
-  upbit-stream replay trades.jsonl.zst --json | head -100""",
+  upbit-stream replay trades.jsonl
+  upbit-stream replay btc.jsonl KRW-BTC --type orderbook --speed 10
+  upbit-stream replay trades.jsonl --json | head -100""",
     "markets.short": "List the markets, searched by code or name.",
     "markets.help": """List the markets of the exchange: code, Korean and English name, and what
 the exchange warns of.
@@ -125,7 +125,7 @@ Examples:
   upbit-stream simulate --port 8765
   upbit-stream simulate --rate 5000 --codes 200
   upbit-stream simulate --codes KRW-BTC,BTC-ETH --realistic
-  upbit-stream simulate --replay trades.jsonl.zst --replay-speed 1""",
+  upbit-stream simulate --replay trades.jsonl --replay-speed 1""",
     "help.usage": "Usage:",
     "help.commands": "Commands:",
     "help.arguments": "Arguments:",
@@ -136,10 +136,14 @@ Examples:
     "option.version": "Show the version.",
     "option.install_completion": "Set up completion for the shell that is used.",
     "option.show_completion": "Show what --install-completion would set up.",
-    "option.codes": "Markets, such as KRW-BTC. With --demo, or of a recording, all by default.",
+    "option.codes": "Markets, such as KRW-BTC. All by default with --demo.",
+    "option.codes_recorded": "Markets, such as KRW-BTC. All of the recording by default.",
+    "option.codes_diagnosed": "Markets, such as KRW-BTC. By default a few busy ones.",
     "option.type": "ticker, trade, orderbook, candle.1s … candle.240m.",
     "option.types": "ticker, trade, orderbook, candle.1s … candle.240m; several times for several. "
-    "By default trade, of a recording all (on a terminal the first to be shown).",
+    "By default trade.",
+    "option.types_recorded": "ticker, trade, orderbook, candle.1s … candle.240m; several times "
+    "for several (on a terminal the first is shown first). By default all.",
     "option.demo": "A simulated exchange in this process; needs no network.",
     "option.json": "JSON, a line for each thing that is told, and nothing else.",
     "option.exact": "Numbers with every digit of the wire, not as floats.",
@@ -147,7 +151,8 @@ Examples:
     "option.depth": "Rows of an order book: 1, 5, 15 or 30.",
     "option.region": "The country's exchange: kr, sg, id or th.",
     "option.url": "Another server: ws://… or wss://…, up to /websocket/v1.",
-    "option.out": "Its name tells the format; a file that exists is gone on with.",
+    "option.out": "Its name tells the format: .jsonl, or .jsonl.zst and .parquet, which need "
+    'pip install "upbit-stream[recording]". A file that exists is gone on with.',
     "option.format": "jsonl, zstd or parquet, when the name tells none.",
     "option.rotate": "Begin another file at 100MB, after 1h, or 100MB,1h.",
     "option.recording": 'A recording of "upbit-stream record" or Recorder.',
@@ -268,6 +273,10 @@ _SHOWN: Final = {
 To watch it, in another terminal:
 
   {line}
+
+A program of yours connects to it like this:
+
+  {program}
 """,
     "diagnose.criterion": "Criterion",
     "diagnose.measured": "Measured",
@@ -307,6 +316,7 @@ _DOCTOR: Final = {
     "doctor.memory": "{free} free of {total}",
     "doctor.descriptors": "at most {limit}, {used} in use",
     "doctor.set": "{names}: set",
+    "doctor.is_set": "set",
     "doctor.no_keys": "none set; market data needs none",
     "doctor.no_terminal": "no terminal to draw on (TERM={term}): lines instead of views",
     "doctor.no_colours": "none, as NO_COLOR wants it",
@@ -355,6 +365,10 @@ _DOCTOR: Final = {
 _FAILED: Final = {
     "failed.seconds": "--seconds {seconds}: a number above 0 is needed",
     "failed.speed": "--speed {speed}: a number above 0 is needed, or 0 for all at once",
+    "failed.port": "--port {port}: a number from 0 to 65535 is needed; 0 finds a free one",
+    "failed.nothing_came": "nothing has come; {hint}",
+    "failed.hint": '"upbit-stream doctor" says what is wrong; "upbit-stream watch --demo" needs no '
+    "network",
     "failed.type": "there is no type {type!r}: choose one of {types}",
     "failed.codes": 'name at least one market, as in "upbit-stream {example}", or try '
     '"upbit-stream {command} --demo"',

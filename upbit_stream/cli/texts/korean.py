@@ -14,11 +14,11 @@ _HELP: Final = {
   upbit-stream watch --demo                      네트워크 없이 시험해 보기
   upbit-stream watch KRW-BTC KRW-ETH             변하는 현재가
   upbit-stream watch KRW-BTC -t trade --json     모든 체결을 JSON 한 줄씩
-  upbit-stream record KRW-BTC -o btc.jsonl.zst   모든 체결을 파일로
-  upbit-stream replay btc.jsonl.zst --speed 10   그 기록을 열 배 빠르게 다시
+  upbit-stream record KRW-BTC -o btc.jsonl       모든 체결을 파일로
+  upbit-stream replay btc.jsonl --speed 10       그 기록을 열 배 빠르게 다시
   upbit-stream markets 비트코인                  어떤 마켓이 있는지
-  upbit-stream doctor                            이 컴퓨터는 괜찮은지, 아니면 왜
-  upbit-stream diagnose                          연결은 괜찮은지, 아니면 왜
+  upbit-stream doctor                            이 컴퓨터에 문제가 있는지
+  upbit-stream diagnose                          연결에 문제가 있는지
   upbit-stream simulate --port 8765              시험용 모의 거래소""",
     "watch.short": "실시간 시세: 현재가, 호가, 체결, 캔들.",
     "watch.help": """실시간 시세를 보여 줍니다. 터미널에서는 화면으로, 파이프에서는 이벤트마다 한
@@ -42,8 +42,8 @@ Ctrl-C로 끝냅니다. 기록에 빠진 이벤트가 있으면 종료 코드는
 읽고, "upbit-stream simulate --replay"로 다시 서비스합니다.
 
 예:
-  upbit-stream record KRW-BTC --out trades.jsonl.zst
-  upbit-stream record KRW-BTC -t trade -t orderbook -o btc.parquet --rotate 1h
+  upbit-stream record KRW-BTC --out trades.jsonl
+  upbit-stream record KRW-BTC -t trade -t orderbook -o btc.jsonl --rotate 1h
   upbit-stream record --demo --seconds 10 --out demo.jsonl""",
     "replay.short": "기록을 그때 속도로, 또는 더 빠르게 보기.",
     "replay.help": """기록을 보여 줍니다. 터미널에서는 "watch"의 화면으로, 파이프에서는 이벤트마다
@@ -54,9 +54,9 @@ Ctrl-C로 끝냅니다. 기록에 빠진 이벤트가 있으면 종료 코드는
 "watch"의 모든 키. 프로그램이 접속할 서버가 필요하면 "upbit-stream simulate --replay".
 
 예:
-  upbit-stream replay trades.jsonl.zst
-  upbit-stream replay btc.parquet KRW-BTC --type orderbook --speed 10
-  upbit-stream replay trades.jsonl.zst --json | head -100""",
+  upbit-stream replay trades.jsonl
+  upbit-stream replay btc.jsonl KRW-BTC --type orderbook --speed 10
+  upbit-stream replay trades.jsonl --json | head -100""",
     "markets.short": "마켓 목록을 코드나 이름으로 찾기.",
     "markets.help": """거래소의 마켓을 나열합니다: 코드, 한글 이름, 영문 이름, 거래소의 유의 표시.
 
@@ -103,7 +103,7 @@ Ctrl-C로 끝냅니다. --replay를 주면 기록에 있는 것을 구독하는 
   upbit-stream simulate --port 8765
   upbit-stream simulate --rate 5000 --codes 200
   upbit-stream simulate --codes KRW-BTC,BTC-ETH --realistic
-  upbit-stream simulate --replay trades.jsonl.zst --replay-speed 1""",
+  upbit-stream simulate --replay trades.jsonl --replay-speed 1""",
     "help.usage": "사용법:",
     "help.commands": "명령:",
     "help.arguments": "인자:",
@@ -114,10 +114,14 @@ Ctrl-C로 끝냅니다. --replay를 주면 기록에 있는 것을 구독하는 
     "option.version": "버전을 보여 줍니다.",
     "option.install_completion": "지금 쓰는 셸에 자동 완성을 설정합니다.",
     "option.show_completion": "--install-completion이 설정할 내용을 보여 줍니다.",
-    "option.codes": "KRW-BTC 같은 마켓. --demo나 기록에서는 기본으로 전부.",
+    "option.codes": "KRW-BTC 같은 마켓. --demo에서는 기본으로 전부.",
+    "option.codes_recorded": "KRW-BTC 같은 마켓. 기본으로 기록에 있는 전부.",
+    "option.codes_diagnosed": "KRW-BTC 같은 마켓. 기본으로 거래가 많은 몇 개.",
     "option.type": "ticker, trade, orderbook, candle.1s … candle.240m.",
     "option.types": "ticker, trade, orderbook, candle.1s … candle.240m. 여러 번 쓸 수 있습니다. "
-    "기본값은 trade, 기록에서는 전부.",
+    "기본값은 trade.",
+    "option.types_recorded": "ticker, trade, orderbook, candle.1s … candle.240m. 여러 번 쓸 수 "
+    "있습니다(터미널에서는 첫 번째가 먼저 보입니다). 기본으로 전부.",
     "option.demo": "이 프로세스 안의 모의 거래소를 씁니다. 네트워크가 필요 없습니다.",
     "option.json": "JSON으로, 한 건에 한 줄씩, 그 밖에는 아무것도 쓰지 않습니다.",
     "option.exact": "숫자를 float가 아니라 모든 자릿수 그대로.",
@@ -125,7 +129,8 @@ Ctrl-C로 끝냅니다. --replay를 주면 기록에 있는 것을 구독하는 
     "option.depth": "호가의 줄 수: 1, 5, 15, 30.",
     "option.region": "나라별 거래소: kr, sg, id, th.",
     "option.url": "다른 서버: ws://… 또는 wss://…, /websocket/v1까지.",
-    "option.out": "이름이 형식을 정합니다. 이미 있으면 이어서 씁니다.",
+    "option.out": "이름이 형식을 정합니다: .jsonl, 또는 .jsonl.zst와 .parquet(이 둘은 "
+    'pip install "upbit-stream[recording]" 필요). 이미 있으면 이어서 씁니다.',
     "option.format": "이름으로 알 수 없을 때 jsonl, zstd, parquet.",
     "option.rotate": "100MB마다, 1h마다, 또는 100MB,1h마다 새 파일.",
     "option.recording": '"upbit-stream record"나 Recorder의 기록.',
@@ -138,7 +143,7 @@ Ctrl-C로 끝냅니다. --replay를 주면 기록에 있는 것을 구독하는 
     "option.port": "0이면 빈 포트를 찾습니다.",
     "option.rate": "모든 마켓을 합친 초당 체결 수.",
     "option.markets": "마켓 수, 또는 쉼표로 나눈 코드. 기본값은 20.",
-    "option.seed": "씨앗이 같으면 시장도 같습니다.",
+    "option.seed": "시드가 같으면 시장도 같습니다.",
     "option.realistic": "거래소에서 잰 지연을 그대로.",
     "option.tls_cert": "이 인증서(PEM)로 wss://를 서비스합니다.",
     "option.tls_key": "키가 다른 파일에 있을 때 그 파일.",
@@ -152,8 +157,8 @@ _SHOWN: Final = {
     "view.trade": "체결",
     "view.candle": "캔들",
     "picture.simulated": "모의 데이터",
-    "picture.hint": "? 키  q 끝내기",
-    "picture.hint_short": "? 키",
+    "picture.hint": "? 단축키  q 끝내기",
+    "picture.hint_short": "? 단축키",
     "state.disconnected": "연결 안 됨",
     "state.connecting": "연결 중",
     "state.connected": "연결됨",
@@ -204,7 +209,7 @@ _SHOWN: Final = {
     "book.bids": "매수 {size}",
     "book.asks": "매도 {size}",
     "book.share": "매수 비중 {share}",
-    "keys.title": "키",
+    "keys.title": "단축키",
     "keys.view": "현재가, 호가, 체결, 캔들",
     "keys.next_view": "다음 화면 (Shift-Tab: 이전 화면)",
     "keys.code": "다른 마켓",
@@ -245,6 +250,10 @@ _SHOWN: Final = {
 다른 터미널에서 보려면:
 
   {line}
+
+직접 만든 프로그램은 이렇게 접속합니다:
+
+  {program}
 """,
     "diagnose.criterion": "기준",
     "diagnose.measured": "측정값",
@@ -284,6 +293,7 @@ _DOCTOR: Final = {
     "doctor.memory": "{total} 중 {free} 사용 가능",
     "doctor.descriptors": "최대 {limit}, 사용 중 {used}",
     "doctor.set": "{names}: 설정됨",
+    "doctor.is_set": "설정됨",
     "doctor.no_keys": "설정 안 됨. 시세에는 필요 없습니다",
     "doctor.no_terminal": "그릴 수 있는 터미널이 아님 (TERM={term}): 화면 대신 줄로 씁니다",
     "doctor.no_colours": "NO_COLOR에 따라 쓰지 않음",
@@ -331,6 +341,10 @@ _DOCTOR: Final = {
 _FAILED: Final = {
     "failed.seconds": "--seconds {seconds}: 0보다 큰 수가 필요합니다",
     "failed.speed": "--speed {speed}: 0보다 큰 수, 또는 한꺼번에 보려면 0이 필요합니다",
+    "failed.port": "--port {port}: 0부터 65535까지의 수가 필요합니다. 0이면 빈 포트를 찾습니다",
+    "failed.nothing_came": "아무것도 오지 않았습니다. {hint}",
+    "failed.hint": '"upbit-stream doctor"로 무엇이 문제인지 볼 수 있고, "upbit-stream watch '
+    '--demo"에는 네트워크가 필요 없습니다',
     "failed.type": "{type!r}라는 종류는 없습니다. 다음 중에서 고르세요: {types}",
     "failed.codes": '"upbit-stream {example}"처럼 마켓을 하나 이상 적거나 "upbit-stream {command} '
     '--demo"를 해 보세요',
@@ -409,7 +423,7 @@ _REPORT: Final = {
     "TLS": "TLS",
     "upgrade": "업그레이드",
     "first data": "첫 데이터",
-    "not reached": "이르지 못함",
+    "not reached": "도달하지 못함",
     "not used": "쓰지 않음",
     "connecting": "연결 중",
     "starting the streams": "스트림 시작",
@@ -422,7 +436,7 @@ _REPORT: Final = {
     "codes without a snapshot": "스냅샷이 없는 마켓",
     "types without any message": "메시지가 없는 종류",
     "gaps with trades that are missing": "체결이 빠진 공백",
-    "streams that ended for good": "아주 끝난 스트림",
+    "streams that ended for good": "완전히 종료된 스트림",
     "dropped events": "버린 이벤트",
     "undecodable frames": "해석 못 한 프레임",
 }

@@ -29,7 +29,7 @@ __all__ = [
 GAP = "  "
 #: The views in the order of their keys, 1 to 4.
 VIEWS = ("ticker", "orderbook", "trade", "candle")
-_NOTICE_LINES = 2
+_NOTICE_LINES = 3
 # Narrower is not wrapped, only cut off.
 _LEAST_WIDTH = 20
 
