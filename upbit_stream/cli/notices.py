@@ -8,13 +8,23 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from upbit_stream.cli.harmless import harmless, harmless_lines
 from upbit_stream.errors import UpbitStreamError
 
 __all__ = ["NoticeBox", "told_on_stderr"]
 
-_FORMAT = logging.Formatter("upbit-stream: %(message)s")
 # Tracebacks that are kept until the table is gone.
 _KEPT = 10
+
+
+class _Formatter(logging.Formatter):
+    """What is logged may quote a server."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless_lines(super().format(record))
+
+
+_FORMAT = _Formatter("upbit-stream: %(message)s")
 
 
 class NoticeBox(logging.Handler):
@@ -35,7 +45,7 @@ class NoticeBox(logging.Handler):
         return self._last
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._last = " ".join(record.getMessage().split())
+        self._last = harmless(" ".join(record.getMessage().split()))
         if record.exc_info:
             self._tracebacks.append(record)
 
