@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -138,6 +139,19 @@ def test_one_side_alone() -> None:
     book = Orderbook(type="orderbook", code="KRW-BTC", orderbook_units=units)
     lines = rendered(picture("orderbook", rows=(Row("KRW-BTC", book, 0.0, 1.0),)))
     assert [line.split()[0] for line in lines[3:5]] == ["-", "999"]
+
+
+@pytest.mark.parametrize("size", [1.5, Decimal("1.5")])
+def test_a_price_without_a_size_is_drawn_as_nothing_that_waits(size: Any) -> None:
+    units = (
+        OrderbookUnit(ask_price=size * 4, bid_price=size * 2, ask_size=size),
+        OrderbookUnit(ask_price=size * 6, bid_price=size, bid_size=size),
+    )
+    book = Orderbook(type="orderbook", code="KRW-BTC", orderbook_units=units)
+    lines = rendered(picture("orderbook", rows=(Row("KRW-BTC", book, 0.1, 10.0),)))
+    assert [line.split()[1:3] for line in lines[3:8] if "spread" not in line] == [
+        ["0.0000", "1.5000"], ["1.5000", "1.5000"], ["0.0000", "0.0000"], ["1.5000", "1.5000"]
+    ]  # fmt: skip
 
 
 # The tape.

@@ -107,6 +107,30 @@ def test_a_missing_id_takes_no_digit_from_the_others() -> None:
     assert to_polars([trade(1, None)])["sequential_id"].to_list() == [None]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("ids", "in_pandas", "in_polars"),
+    [
+        ([2**63, 1], "uint64", "UInt64"),
+        ([2**64 - 1, None], "UInt64", "UInt64"),
+        ([2**63 - 1, -(2**63)], "int64", "Int64"),
+        ([2**64, None], "object", "Decimal(precision=38, scale=0)"),
+        ([2**63, -1], "object", "Decimal(precision=38, scale=0)"),
+        ([10**40, 1], "object", "String"),
+    ],
+)
+def test_an_id_of_any_size_keeps_its_digits(
+    ids: list[int | None], in_pandas: str, in_polars: str
+) -> None:
+    trades = [
+        Trade(type="trade", trade_timestamp=time, sequential_id=id_)  # type: ignore[arg-type]
+        for time, id_ in enumerate(ids)
+    ]
+    frame, other = to_pandas(trades).sequential_id, to_polars(trades)["sequential_id"]
+    assert (str(frame.dtype), str(other.dtype)) == (in_pandas, in_polars)
+    for kept in (frame.tolist(), other.to_list()):
+        assert [None if pd.isna(one) else int(one) for one in kept] == ids
+
+
 def test_rows_are_in_the_order_of_time_and_of_one_moment_as_they_came() -> None:
     trades = [trade(5, 3), trade(4, 2), trade(5, 1), trade(None, 9), trade(4, 4, code="KRW-ETH")]
     for ids in (

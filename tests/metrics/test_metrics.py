@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import GatedCallback, eventually, our_threads
+from tests.conftest import PATIENCE, GatedCallback, eventually, our_threads
 from upbit_stream import ReconnectPolicy, StreamClosedError, StreamConfig, UpbitStream
 from upbit_stream.connection.traffic import RECONNECT_KINDS
 from upbit_stream.metrics import dashboard
+from upbit_stream.metrics.server import MetricsServer
 from upbit_stream.simulator import Simulator
 
 PREFIX = "upbit_stream_"
@@ -207,6 +210,41 @@ def test_a_client_that_says_nothing_holds_up_neither_the_next_nor_the_end(
             assert stream.close(1.0)
             assert mute.recv(1) == b""  # it was hung up on
         assert time.monotonic() - began < 2.0  # and not only when its time was over
+
+
+def test_a_client_that_drips_holds_up_the_next_one_no_longer(config: StreamConfig) -> None:
+    with UpbitStream(config=config) as stream:
+        port = stream.metrics.start_http_server()
+        over = threading.Event()
+
+        def drip() -> None:
+            with socket.create_connection(("127.0.0.1", port)) as client, suppress(OSError):
+                client.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+                dripping.set()
+                while not over.wait(0.2):
+                    client.sendall(b"a")
+
+        dripping = threading.Event()
+        thread = threading.Thread(target=drip)
+        thread.start()
+        assert dripping.wait(PATIENCE)
+        try:
+            assert fetch(port)
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_client_that_is_accepted_at_the_end_is_hung_up_on() -> None:
+    server = MetricsServer(CollectorRegistry(), "127.0.0.1", 0)
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+        client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        server.end()
+        # What the thread may be at, when it has just looked.
+        server._server.handle_request()
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    server.disown()
 
 
 def test_a_port_that_is_taken(config: StreamConfig) -> None:

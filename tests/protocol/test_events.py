@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
-from upbit_stream import Candle, Orderbook, OrderbookUnit, PriceLevel, Ticker, Trade
+from upbit_stream import Announcement, Candle, Orderbook, OrderbookUnit, PriceLevel, Ticker, Trade
 
 
 def book(*units: tuple[float, float, float, float]) -> Orderbook:
@@ -55,6 +55,30 @@ def test_timestamps_are_aware_datetimes_too() -> None:
     assert candle.unit == "15m"
     assert candle.candle_datetime == datetime(2026, 8, 26, 8, tzinfo=timezone.utc)
     assert Candle(type="candle.1s", code="KRW-BTC").candle_datetime is None
+
+
+@pytest.mark.parametrize("number", [10**17, -(10**17), 10**400, 253_402_300_799_999, -1])
+def test_a_number_that_is_no_time(number: int) -> None:
+    assert Trade(type="trade", timestamp=number, trade_timestamp=number).trade_datetime is None
+    assert Ticker(type="ticker", timestamp=number).datetime is None
+
+
+@pytest.mark.parametrize("told", ["", "soon", "2026-13-01T00:00:00", "9999-12-31T23:59:59"])
+def test_words_that_tell_no_time(told: str) -> None:
+    assert Candle(type="candle.1m", candle_date_time_utc=told).candle_datetime is None
+
+
+def test_an_announcement_that_tells_no_time() -> None:
+    assert Announcement(type="announcement", listed_at="soon").listed_datetime is None
+
+
+def test_the_first_and_the_last_time() -> None:
+    last = 253_402_214_399_999
+    for number in (0, last):
+        moment = Trade(type="trade", timestamp=number).datetime
+        assert moment is not None
+        assert round(moment.timestamp() * 1000) == number
+        assert moment.astimezone(timezone(timedelta(hours=14))) == moment
 
 
 def test_an_order_book_without_its_padding() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -102,3 +103,13 @@ def test_a_line_has_the_names_of_the_default_format_and_no_absent_field() -> Non
 def test_a_line_that_is_no_event(line: bytes) -> None:
     with pytest.raises(RecordingError):
         LineReader("float").read(line)
+
+
+@pytest.mark.parametrize("number", [10**25, -(10**25)])
+def test_a_line_that_was_received_at_no_time_is_received_now(number: int) -> None:
+    line = f'{{"type":"trade","code":"KRW-BTC","trade_price":5,"received_at":{number}}}'
+    before = time.time_ns()
+    event = LineReader("float").read(line.encode())
+    assert isinstance(event, Trade)
+    assert event.trade_price == 5
+    assert before <= event.received_at <= time.time_ns()

@@ -10,6 +10,7 @@ machine, serve a simulated exchange.
 ``texts/``                everything that is said, in English and Korean
 ``style.py``              colours and styles, by what they mean
 ``cells.py``              texts by their width on a terminal
+``harmless.py``           texts from outside, without orders to the terminal
 ``viewer.py``             the running screen: draws, and does what the keys say
 ``views/``                what it shows: pure functions from a state to lines of text
 ``screen.py``             the terminal as a surface, given back as it was
@@ -38,6 +39,7 @@ import sys
 from collections.abc import Sequence
 
 from upbit_stream.cli.failures import CommandFailed
+from upbit_stream.cli.harmless import harmless
 from upbit_stream.cli.interrupt import Interrupt
 
 __all__ = ["main"]
@@ -89,5 +91,5 @@ def _write_what_can_be_written() -> None:
 
 def _fail(message: str, exit_code: int) -> int:
     # One line, whatever the message quotes.
-    print(f"{_NAME}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{_NAME}: {harmless(' '.join(message.split()))}", file=sys.stderr)
     return exit_code

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 
+from upbit_stream.cli.harmless import harmless
+
 __all__ = ["left", "right", "width", "wrap"]
 
 width = cell_len
@@ -21,11 +23,11 @@ def right(text: str, size: int) -> str:
 
 def wrap(text: str, size: int, *, lines: int | None = None) -> list[str]:
     """``text`` in lines of at most ``size`` cells, broken at spaces where there are any; at most
-    so many ``lines``, the last of which then ends with dots.
+    so many ``lines``, the last of which then ends with dots. It may come from outside.
     """
     wrapped: list[str] = []
     line = ""
-    for word in text.split():
+    for word in harmless(" ".join(text.split())).split(" "):
         joined = f"{line} {word}" if line else word
         if cell_len(joined) <= size:
             line = joined

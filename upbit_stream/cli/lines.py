@@ -13,6 +13,7 @@ import msgspec
 
 from upbit_stream.cli.columns import RATE_RANK, columns_of
 from upbit_stream.cli.failures import RunFailed
+from upbit_stream.cli.harmless import harmless
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.texts import text
 
@@ -30,7 +31,8 @@ def plain_writer(type_: str, zone: tzinfo | None = None) -> Callable[[Any], byte
     def write(event: Any) -> bytes:
         moment = event.received_datetime.astimezone(zone)
         cells = "".join(f"  {title} {column.cell(event).text}" for title, column in columns)
-        return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {event.code}{cells}\n".encode()
+        told = harmless(f"{event.code}{cells}")
+        return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {told}\n".encode()
 
     return write
 

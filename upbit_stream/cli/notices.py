@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from upbit_stream.cli.harmless import harmless, harmless_lines
 from upbit_stream.errors import UpbitStreamError
 
 if TYPE_CHECKING:
@@ -18,9 +19,18 @@ else:
 
 __all__ = ["NoticeBox", "NoticeLines", "told_on_stderr"]
 
-_FORMAT = logging.Formatter("upbit-stream: %(message)s")
 # Tracebacks that are kept until the table is gone.
 _KEPT = 10
+
+
+class _Formatter(logging.Formatter):
+    """What is logged may quote a server."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless_lines(super().format(record))
+
+
+_FORMAT = _Formatter("upbit-stream: %(message)s")
 
 
 class NoticeBox(logging.Handler):
@@ -48,7 +58,7 @@ class NoticeBox(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._count += 1
-        self._last = " ".join(record.getMessage().split())
+        self._last = harmless(" ".join(record.getMessage().split()))
         if record.exc_info:
             self._tracebacks.append(record)
 

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from upbit_stream.cli.harmless import harmless
+
 __all__ = ["Screen", "can_draw"]
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
@@ -96,7 +98,8 @@ class Screen:
         if size != self._size or not self._shown:
             self._shown, self._size = [""] * rows, size
             parts.append("\x1b[2J")
-        written = self._rendered(lines[:rows])
+        lines = [_harmless(line, columns) for line in lines[:rows]]
+        written = self._rendered(lines)
         for row, line in enumerate(written):
             if line != self._shown[row]:
                 # In the last column the cursor stands on what was written: nothing to wipe there.
@@ -111,7 +114,8 @@ class Screen:
 
     def leave_behind(self, lines: Sequence[Text]) -> None:
         """Write lines on the normal screen, after the end."""
-        self._write("".join(f"{line}\n" for line in self._rendered(lines)))
+        told = [_harmless(line, self._console.width) for line in lines]
+        self._write("".join(f"{line}\n" for line in self._rendered(told)))
 
     def _rendered(self, lines: Sequence[Text]) -> list[str]:
         """The lines with the orders for their styles. (The console's own printing wraps and
@@ -152,3 +156,15 @@ class Screen:
         self._resume_keys()
         self._write(_ENTER)
         self.forget()
+
+
+def _harmless(line: Text, columns: int) -> Text:
+    """What is shown of a line that may hold texts from outside; it fits into ``columns``."""
+    plain = harmless(line.plain)
+    if plain == line.plain:
+        return line
+    line = line.copy()
+    line.plain = plain  # sign for sign, so that styles stay at their places
+    # What they replace took no cell.
+    line.truncate(columns)
+    return line

@@ -125,15 +125,18 @@ class Announcement(Event, frozen=True, kw_only=True, gc=False):
 
     @property
     def first_listed_datetime(self) -> datetime | None:
-        """``first_listed_at`` as an aware datetime."""
+        """``first_listed_at`` as an aware datetime; None for words that tell none."""
         return _moment(self.first_listed_at)
 
     @property
     def listed_datetime(self) -> datetime | None:
-        """``listed_at`` as an aware datetime."""
+        """``listed_at`` as an aware datetime; None for words that tell none."""
         return _moment(self.listed_at)
 
 
 def _moment(text: str | None) -> datetime | None:
-    # Python 3.10 reads no "Z".
-    return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00"))
+    try:
+        # Python 3.10 reads no "Z".
+        return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None

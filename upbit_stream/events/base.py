@@ -33,6 +33,9 @@ else:
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
 _EPOCH = _datetime(1970, 1, 1, tzinfo=timezone.utc)
+# From here on, in milliseconds and as it is, nothing can be told in the zones east of UTC.
+_LAST_DAY = _datetime(9999, 12, 31, tzinfo=timezone.utc)
+_NO_TIME = (_LAST_DAY - _EPOCH) // timedelta(milliseconds=1)
 
 
 def key(short: str) -> Any:
@@ -41,13 +44,20 @@ def key(short: str) -> Any:
 
 
 def utc(milliseconds: int | None) -> _datetime | None:
-    """A timestamp of the exchange as an aware datetime."""
-    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+    """A timestamp of the exchange as an aware datetime; None for a number that is no time."""
+    # One odd number must not end whoever shows the time of each event.
+    if milliseconds is None or not 0 <= milliseconds < _NO_TIME:
+        return None
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def utc_text(text: str | None) -> _datetime | None:
-    """A time of the exchange in words, UTC, as an aware datetime."""
-    return None if text is None else _datetime.fromisoformat(text + "+00:00")
+    """A time of the exchange in words, UTC, as an aware datetime; None for words that tell none."""
+    try:
+        moment = None if text is None else _datetime.fromisoformat(text + "+00:00")
+    except ValueError:
+        return None
+    return moment if moment is None or _EPOCH <= moment < _LAST_DAY else None
 
 
 def _restore(cls: type[_S], values: tuple[Any, ...]) -> _S:

@@ -17,10 +17,10 @@ they came), and a column for each field under the name that it has in the event.
 * The time of a row is the index in pandas, named ``time``, and the first column in polars: of
   trades ``trade_timestamp``, of candles and indicators the start of the candle, of all others
   ``timestamp``. It is in UTC, as is every other column of times.
-* Numbers are float64, ids and counts int64 (Int64 where one is missing), sides, codes and other
-  texts of which there are a few categories. Exact numbers (``numbers="decimal"``) are
-  :class:`decimal.Decimal` objects in pandas and ``Decimal`` in polars. What the exchange left out
-  is NaN, NaT, NA or null.
+* Numbers are float64, ids and counts int64 (Int64 where one is missing, uint64 where one is too
+  large for it), sides, codes and other texts of which there are a few categories. Exact numbers
+  (``numbers="decimal"``) are :class:`decimal.Decimal` objects in pandas and ``Decimal`` in polars.
+  What the exchange left out is NaN, NaT, NA or null.
 * Left out are ``type``, and texts that say again what is there as a time.
 * An order book is one row: ``best_bid``, ``best_ask``, ``spread``, ``mid``, and behind the fields
   of the book ``bid_price_1``, ``bid_size_1``, ``ask_price_1``, ``ask_size_1``, ``bid_price_2`` …; a

@@ -40,6 +40,9 @@ class Kind(Enum):
     #: Numbers with every digit of the wire.
     DECIMAL = "decimal"
     INTEGER = "integer"
+    #: Integers some of which need all 64 bits, and such as no 64 bits hold.
+    UNSIGNED = "unsigned"
+    HUGE = "huge"
     FLAG = "flag"
     #: One of a few texts.
     CATEGORY = "category"
@@ -155,7 +158,7 @@ def _column(name: str, annotation: Any, values: list[Any]) -> Column:
     if bool in kinds:
         return Column(name, Kind.FLAG, values)
     if int in kinds:
-        return Column(name, Kind.INTEGER, values)
+        return _integers(name, values)
     if name in _TEXTS:
         return Column(name, Kind.TEXT, values)
     if name == "delisting_date":
@@ -168,6 +171,14 @@ def _column(name: str, annotation: Any, values: list[Any]) -> Column:
 def _numbers(name: str, values: list[Any]) -> Column:
     exact = any(isinstance(value, Decimal) for value in values)
     return Column(name, Kind.DECIMAL if exact else Kind.FLOAT, values)
+
+
+def _integers(name: str, values: list[Any]) -> Column:
+    given = [value for value in values if value is not None]
+    least, most = min(given, default=0), max(given, default=0)
+    if least >= -(2**63) and most < 2**63:
+        return Column(name, Kind.INTEGER, values)
+    return Column(name, Kind.UNSIGNED if least >= 0 and most < 2**64 else Kind.HUGE, values)
 
 
 def _book(books: Sequence[Any]) -> list[Column]:

@@ -34,6 +34,8 @@ def _array(column: Column) -> Any:
     if column.kind is Kind.INTEGER:
         # The plain one where it can be: with NaN it would be a float, and ids lose digits.
         return pd.array(values, dtype="Int64" if None in values else "int64")
+    if column.kind is Kind.UNSIGNED:
+        return pd.array(values, dtype="UInt64" if None in values else "uint64")
     if column.kind is Kind.FLAG:
         return pd.array(values, dtype="boolean")
     if column.kind is Kind.CATEGORY:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import socket
 import socketserver
 import sys
+import time
 from contextlib import suppress
 from http.server import HTTPServer
 from typing import Any
@@ -31,9 +33,8 @@ class MetricsServer:
     """
 
     def __init__(self, registry: CollectorRegistry, addr: str, port: int) -> None:
-        handler = type("Handler", (MetricsHandler.factory(registry),), {"timeout": _PATIENCE})
+        handler = type("Handler", (_InTime, MetricsHandler.factory(registry)), {})
         self._server = _Server(addr, port, handler)
-        self._ending = False
         self.worker = Worker(numbered("upbit-metrics"), self._serve)
 
     @property
@@ -43,8 +44,7 @@ class MetricsServer:
 
     def end(self) -> None:
         """See :class:`~upbit_stream.companions.Companion`."""
-        self._ending = True
-        self._server.hang_up()
+        self._server.end()
 
     def disown(self) -> None:
         """See :class:`~upbit_stream.companions.Companion`."""
@@ -53,14 +53,50 @@ class MetricsServer:
     def _serve(self) -> None:
         self._server.timeout = _LOOK
         with self._server:
-            while not self._ending:
+            while not self._server.ending:
                 self._server.handle_request()
+
+
+class _InTime(socketserver.StreamRequestHandler):
+    """Gives a client its time for the whole request, however it drips."""
+
+    # For the answer. (What is sent in one go has it as a whole.)
+    timeout = _PATIENCE
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Sent(self.connection, time.monotonic() + _PATIENCE))
+
+
+class _Sent(io.RawIOBase):
+    """What a client sends until then (of ``time.monotonic()``)."""
+
+    def __init__(self, client: socket.socket, until: float) -> None:
+        self._client = client
+        self._until = until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request takes too long")
+        self._client.settimeout(left)
+        try:
+            return self._client.recv_into(buffer)
+        finally:
+            self._client.settimeout(_PATIENCE)
 
 
 class _Server(HTTPServer):
     def __init__(self, addr: str, port: int, handler: Any) -> None:
         if ":" in addr:
             self.address_family = socket.AF_INET6
+        # Whoever ends it writes the first and reads the second, the thread that serves the other
+        # way round: so one of them hangs up, whichever comes first.
+        self.ending = False
         self._client: socket.socket | None = None
         super().__init__((addr, port), handler)
 
@@ -72,7 +108,10 @@ class _Server(HTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         self._client = request
         try:
-            super().process_request(request, client_address)
+            if self.ending:
+                self.shutdown_request(request)
+            else:
+                super().process_request(request, client_address)
         finally:
             self._client = None
 
@@ -81,8 +120,9 @@ class _Server(HTTPServer):
         if not isinstance(sys.exc_info()[1], OSError):
             _log.exception("a bug of this package: metrics could not be told (please report it)")
 
-    def hang_up(self) -> None:
-        """Have the client that is being served let go of the server. For any thread."""
+    def end(self) -> None:
+        """Serve nobody any more, also not the client that is being served. For any thread."""
+        self.ending = True
         client = self._client
         if client is not None:
             with suppress(OSError):

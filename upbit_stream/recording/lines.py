@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 from itertools import groupby
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 
@@ -121,6 +121,10 @@ def numbers_of(record: Record) -> Numbers | None:
 # From lines to events.
 
 
+# What does not fit into 64 bits is no time, and no clock can show it.
+_Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 @cache
 def _read(cls: type[Event], decimals: bool) -> Any:
     """The class to decode a line into: its twin on the wire of long names, which is told when it
@@ -131,9 +135,10 @@ def _read(cls: type[Event], decimals: bool) -> Any:
     for field in msgspec.structs.fields(variant):
         if field.name == "received_at":
             declared = msgspec.field(default_factory=field.default_factory, name="received_at")
+            fields.append((field.name, _Moment, declared))
         else:
             declared = msgspec.field(default=field.default, name=field.encode_name)
-        fields.append((field.name, field.type, declared))
+            fields.append((field.name, field.type, declared))
     return msgspec.defstruct(
         cls.__name__,
         fields,

@@ -19,6 +19,7 @@ from upbit_stream.monitoring.report import StageStatus
 from upbit_stream.proxies import find_proxy
 from upbit_stream.recovery.rest import make_pool
 from upbit_stream.transport.opening import default_ssl_context
+from upbit_stream.workers import Worker
 
 __all__ = ["check_network", "clock_difference"]
 
@@ -27,8 +28,11 @@ _OFF = 2.0
 _FAR_OFF = 60.0
 # Days before the end of a certificate from which on somebody should know.
 _DAYS = 14
-# Seconds for each of the two calls that are made beside the connection.
+# Seconds for each step of the two calls that are made beside the connection, and for a call.
 _TIMEOUT = 5.0
+_WHOLE = 10.0
+# Seconds between two looks at whether an answer is there, or no longer wanted.
+_LOOK_AROUND = 0.02
 
 
 def check_network(
@@ -37,7 +41,7 @@ def check_network(
 ) -> Iterator[Check]:  # fmt: skip
     """One connection, one REST call, one look at the certificate.
 
-    ``pause`` waits so many seconds; what it raises ends the checks.
+    ``pause`` waits so many seconds; what it raises ends the checks, whatever they wait for.
     """
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
@@ -53,9 +57,38 @@ def check_network(
     yield from _connect(url, config, codes, pause)
     pause(0.0)
     if secure and proxy is None:
-        yield _certificate(host, port, config.ssl_context or default_ssl_context())
+        context = config.ssl_context or default_ssl_context()
+        yield from _aside("certificate", lambda: [_certificate(host, port, context)], pause)
         pause(0.0)
-    yield from _rest(rest_url, config)
+    yield from _aside("rest", lambda: list(_rest(rest_url, config)), pause)
+
+
+def _aside(
+    name: str, look: Callable[[], list[Check]], pause: Callable[[float], None]
+) -> list[Check]:
+    """What ``look`` finds, on a thread of its own: the main thread looks for Ctrl-C. A thread that
+    hangs at the end of its time is left alone; it keeps nothing from ending.
+    """
+    found: list[Check] = []
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            found.extend(look())
+        except Exception as error:
+            errors.append(error)
+
+    worker = Worker(f"upbit-doctor-{name}", work)
+    worker.start()
+    deadline = time.monotonic() + _WHOLE
+    while worker.alive:
+        if time.monotonic() > deadline:
+            advice = {"certificate": "advice.TLS", "rest": "advice.rest"}[name]
+            return [Check("network", name, "fail", "timed out", text(advice))]
+        pause(_LOOK_AROUND)
+    if errors:
+        raise errors[0]
+    return found
 
 
 def _connect(
@@ -110,11 +143,13 @@ def _rest(rest_url: str, config: StreamConfig) -> Iterator[Check]:
     try:
         asked = time.time()
         began = time.monotonic()
+        # Of the answer only the head is looked at, whatever comes behind it, and how slowly.
         answer = pool.request(
             "GET", f"{rest_url}/market/all", timeout=_TIMEOUT, retries=False,
-            headers={"Accept": "application/json"},
+            headers={"Accept": "application/json"}, preload_content=False,
         )  # fmt: skip
         took = time.monotonic() - began
+        answer.close()
     except urllib3.exceptions.HTTPError as error:
         told = " ".join(str(error).split())
         yield Check("network", "rest", "fail", told, text("advice.rest"))

@@ -17,6 +17,7 @@ from upbit_stream.cli import cells
 from upbit_stream.cli.completing import complete_quote, remember_codes
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.harmless import harmless
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.options import Demo, Json, Region, Url, interrupt_of
@@ -186,12 +187,12 @@ def matching(listed: Sequence[Market], words: Sequence[str], quote: str | None) 
 
 def _show(found: Sequence[Market], all_: int, interrupt: Interrupt) -> None:
     columns = [
-        [text("column.code"), *(one.market for one in found)],
-        [text("markets.korean"), *(one.korean_name for one in found)],
-        [text("markets.english"), *(one.english_name for one in found)],
+        [text("column.code"), *(harmless(one.market) for one in found)],
+        [text("markets.korean"), *(harmless(one.korean_name) for one in found)],
+        [text("markets.english"), *(harmless(one.english_name) for one in found)],
     ]
     sizes = [max(map(cells.width, column)) for column in columns]
-    notes = ["", *(", ".join(one.cautions) for one in found)]
+    notes = ["", *(harmless(", ".join(one.cautions)) for one in found)]
     rows = [
         "  ".join(cells.left(cell, size) for cell, size in zip(row, sizes, strict=True))
         for row in zip(*columns, strict=True)

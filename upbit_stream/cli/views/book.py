@@ -71,6 +71,7 @@ def draw_book(picture: Picture, width: int, height: int, palette: Palette) -> li
 def _levels(side: Sequence[Any]) -> list[_Level]:
     levels: list[_Level] = []
     for price, size in side:
+        size = size or 0  # not told
         levels.append(_Level(price, size, levels[-1].total + size if levels else size))
     return levels
 
