@@ -174,6 +174,32 @@ for codes in ("KRW-BTC", ()):
     assert kernel.text(run) == "refused\n" * 2
 
 
+def test_the_collector_takes_no_lock_for_a_view() -> None:
+    script = """
+import faulthandler, gc
+from upbit_stream import StreamClosedError, StreamConfig, UpbitStream
+
+stream = UpbitStream(config=StreamConfig(url="ws://127.0.0.1:9/websocket/v1"))
+gc.disable()
+view = stream.live("KRW-BTC")
+view.close()
+del view  # in a cycle, as every closed widget
+faulthandler.dump_traceback_later(5, exit=True)
+with stream._engine._lock:
+    print(gc.collect() > 0)
+faulthandler.cancel_dump_traceback_later()
+stream.close()
+try:
+    stream.live("KRW-BTC")  # which makes half a view
+except StreamClosedError:
+    print(gc.collect() > 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
+
+
 def test_without_the_extra_it_says_which() -> None:
     script = """
 import sys

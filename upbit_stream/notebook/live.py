@@ -108,6 +108,12 @@ class LiveView(anywidget.AnyWidget):
             self._engine.unsubscribe(self._own)
         super().close()
 
+    def __del__(self) -> None:
+        # That of ipywidgets closes. But an open view is kept by ipywidgets itself: what comes here
+        # is closed, or was never made. And it comes by way of the collector, at any moment, also
+        # in a thread that holds the locks that close() takes.
+        pass
+
     @property
     def _over(self) -> bool:
         return self._stopped or self._engine.closing
