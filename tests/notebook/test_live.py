@@ -16,6 +16,8 @@ from tests.notebook.conftest import SETUP, Trader
 from tests.notebook.kernel import Kernel
 from tests.process import SimulatorProcess
 from tests.wire import Number, read_corpus, write
+from upbit_stream import Trade
+from upbit_stream.notebook.rows import row_of
 from upbit_stream.simulator import Simulator
 
 STREAM = "stream = UpbitStream(); stream.start()"
@@ -108,6 +110,28 @@ attention._LEASE = 0.3
     else:
         pytest.fail("it is still drawn")
     kernel.run("attention._LEASE = lease")
+
+
+def test_a_trade_without_a_price() -> None:
+    trade = Trade(type="trade", code="KRW-BTC", prev_closing_price=1.0, received_at=1)
+    assert row_of("KRW-BTC", [trade], 2_000_000_001) == ("KRW-BTC", "–", "", "", "2 s", "")
+
+
+def test_a_drawing_that_failed_is_tried_again(kernel: Kernel) -> None:
+    kernel.run(STREAM)
+    kernel.run("""
+failed = threading.Event()
+def fail(change):
+    if threading.current_thread() is not threading.main_thread():
+        failed.set()
+        raise RuntimeError("a handler of the person's own")
+""")
+    widget = kernel.widget(kernel.run(f"{LIVE.partition(';')[0]}; view.observe(fail, '_foot'); view"))
+    kernel.run("failed.wait(10)")
+    eventually(lambda: drawing(kernel) == 0)
+    kernel.run("view.unobserve(fail, '_foot')")
+    kernel.say(widget, view="one", visible=True)
+    eventually(lambda: drawing(kernel) == 1)
 
 
 def test_the_button(kernel: Kernel, market: Simulator) -> None:

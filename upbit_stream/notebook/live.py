@@ -153,13 +153,18 @@ class LiveView(anywidget.AnyWidget):
     # The thread.
 
     def _follow(self) -> None:
-        while self._wanted():
-            self._wake.clear()
-            began, worked = time.monotonic(), time.thread_time()
-            self._draw()
-            # Its own work: what it waited for others says nothing of its cost.
-            spent = time.thread_time() - worked
-            self._rest(began + max(_EVERY, spent / _SHARE))
+        try:
+            while self._wanted():
+                self._wake.clear()
+                began, worked = time.monotonic(), time.thread_time()
+                self._draw()
+                # Its own work: what it waited for others says nothing of its cost.
+                spent = time.thread_time() - worked
+                self._rest(began + max(_EVERY, spent / _SHARE))
+        except BaseException:
+            with self._lock:
+                self._worker = None  # the front end's next word brings another
+            raise
         if self._over:
             self._draw()  # that it is over
 
@@ -167,6 +172,7 @@ class LiveView(anywidget.AnyWidget):
         with self._lock:
             if self._attention.paid and not self._over:
                 return True
+            # In the same breath, so that whoever looks from now on starts another.
             self._worker = None
             return False
 

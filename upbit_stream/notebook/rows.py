@@ -38,8 +38,10 @@ def row_of(code: str, events: Iterable[Event], now: int) -> Row:
     for event in events:
         if isinstance(event, Ticker):
             change, turnover = event.signed_change_rate, event.acc_trade_price_24h
-        elif isinstance(event, Trade) and change is None and event.prev_closing_price:
-            change = float(event.trade_price / event.prev_closing_price) - 1
+        elif isinstance(event, Trade) and change is None:
+            # Both are always told; yet what comes is what counts.
+            if event.trade_price and event.prev_closing_price:
+                change = float(event.trade_price / event.prev_closing_price) - 1
     newest = max((event.received_at for event in events), default=None)
     # In whole seconds: a line in which nothing happens is not drawn ten times a second.
     age = "" if newest is None else f"{max(0, now - newest) // 1_000_000_000} s"
