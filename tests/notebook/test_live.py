@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from tests.conftest import eventually
+from tests.conftest import eventually, our_threads
 from tests.notebook.conftest import SETUP, Trader
 from tests.notebook.kernel import Kernel
 from tests.process import SimulatorProcess
 from tests.wire import Number, read_corpus, write
-from upbit_stream import Trade
+from upbit_stream import StreamConfig, Trade, UpbitStream
+from upbit_stream.notebook.live import LiveView
 from upbit_stream.notebook.rows import row_of
 from upbit_stream.simulator import Simulator
 
@@ -182,6 +185,22 @@ def test_it_ends(kernel: Kernel, end: str) -> None:
         assert kernel.value(widget, "_foot")["over"]
     else:
         assert kernel.ask("stream.subscriptions, stream.trade('KRW-BTC').closed") == "() False"
+
+
+@pytest.mark.parametrize("end", [LiveView.stop, LiveView.close])
+def test_one_that_has_ended_holds_no_stream(
+    config: StreamConfig, end: Callable[[LiveView], None]
+) -> None:
+    stream = UpbitStream(config=config)
+    view, held = stream.live("KRW-BTC"), weakref.ref(stream)
+    del stream
+    gc.collect()
+    assert held() is not None
+    end(view)
+    gc.collect()
+    assert held() is None
+    eventually(lambda: not our_threads())
+    view.close()
 
 
 def test_a_closed_stream_is_refused(kernel: Kernel) -> None:

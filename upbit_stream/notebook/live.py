@@ -51,8 +51,9 @@ class LiveView(anywidget.AnyWidget):
     """What :meth:`upbit_stream.UpbitStream.live` shows. It draws at most ten times a second, and
     only while its cell can be seen.
 
-    It holds its stream, as a subscription does. It ends when :meth:`stop` or ``close()`` is called,
-    when the stream is closed, and when its cell is run again.
+    As long as it has not ended it holds its stream, as a subscription does; and ipywidgets holds
+    it. It ends when :meth:`stop` or ``close()`` is called, when the stream is closed, and when its
+    cell is run again.
     """
 
     _esm = (_STATIC / "live.js").read_text(encoding="utf-8")
@@ -66,7 +67,7 @@ class LiveView(anywidget.AnyWidget):
 
     def __init__(self, engine: Engine, stream: object, codes: tuple[str, ...]) -> None:
         self._engine = engine
-        self._stream = stream
+        self._stream: object = stream
         engine.start()
         self._own = _subscribe(engine, codes) if codes else None
         _take_place(self)
@@ -98,6 +99,7 @@ class LiveView(anywidget.AnyWidget):
             self._engine.unsubscribe(self._own)
         if self._worker is None:
             self._draw()
+        self._let_go()
 
     def close(self) -> None:
         """Stop, and vanish from the page."""
@@ -107,6 +109,11 @@ class LiveView(anywidget.AnyWidget):
         if self._own is not None:
             self._engine.unsubscribe(self._own)
         super().close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # At last, and without a lock: this may be what closes the stream.
+        self._stream = None
 
     def __del__(self) -> None:
         # That of ipywidgets closes. But an open view is kept by ipywidgets itself: what comes here
