@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from contextvars import ContextVar
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,24 @@ def test_a_figure_follows_in_its_place(config: StreamConfig, sim: Simulator) -> 
         assert len(plots()) == 2
         eventually(lambda: len(other.data[0].x) == 6)
     assert not plots()
+
+
+def test_it_is_drawn_in_the_context_of_its_cell(config: StreamConfig, sim: Simulator) -> None:
+    cell: ContextVar[str] = ContextVar("cell")
+    cell.set("mine")
+    redraws: list[tuple[str, str]] = []
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        figure = followed(trades)
+        figure.data[0].on_change(
+            lambda *_: redraws.append((threading.current_thread().name, cell.get("none"))), "y"
+        )
+        eventually(lambda: trades.latest)
+        sim.trade("KRW-BTC")  # the snapshot may have been drawn before
+        eventually(lambda: redraws)
+    thread, context = redraws[-1]
+    assert thread.startswith("upbit-plot")
+    assert context == "mine"
 
 
 def test_without_a_history_it_shows_what_it_saw(config: StreamConfig, sim: Simulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 import time
@@ -64,7 +65,9 @@ class LivePlot:
         self._figure = weakref.ref(figure)
         self._drawn: object = None
         self._over = threading.Event()
-        self.worker = Worker(numbered("upbit-plot"), self._follow)
+        # Without it ipykernel 7.0 cannot send anything from a thread.
+        context = contextvars.copy_context()
+        self.worker = Worker(numbered("upbit-plot"), lambda: context.run(self._follow))
 
     @property
     def figure(self) -> Any:
