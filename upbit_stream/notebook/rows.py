@@ -39,9 +39,7 @@ def row_of(code: str, events: Iterable[Event], now: int) -> Row:
         if isinstance(event, Ticker):
             change, turnover = event.signed_change_rate, event.acc_trade_price_24h
         elif isinstance(event, Trade) and change is None:
-            # Both are always told; yet what comes is what counts.
-            if event.trade_price and event.prev_closing_price:
-                change = float(event.trade_price / event.prev_closing_price) - 1
+            change = _change(event)
     newest = max((event.received_at for event in events), default=None)
     # In whole seconds: a line in which nothing happens is not drawn ten times a second.
     age = "" if newest is None else f"{max(0, now - newest) // 1_000_000_000} s"
@@ -49,6 +47,13 @@ def row_of(code: str, events: Iterable[Event], now: int) -> Row:
     shown = "" if change is None else figures.percent(change)
     volume = "" if turnover is None else figures.amount(turnover)
     return code, figures.price(price_of(events)), shown, volume, age, tone
+
+
+def _change(trade: Trade) -> float | None:
+    # Both are always told; yet what comes is what counts.
+    if not (trade.trade_price and trade.prev_closing_price):
+        return None
+    return float(trade.trade_price / trade.prev_closing_price) - 1
 
 
 class Sparks:
