@@ -49,7 +49,7 @@ def test_a_plot_that_is_seen_goes_on(lab: Laboratory) -> None:
         "from upbit_stream import UpbitStream\nstream = UpbitStream()",
         'trades = stream.trade("KRW-BTC", history=100)\ntrades.plot()',
     ]
-    with Simulator(rate=50) as sim:
+    with Simulator(rate=50, codes=["KRW-BTC"]) as sim:
         shown = lab.run(cells, {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url})
         # No cell runs, and it was displayed long ago: the browser's answers are what counts.
         time.sleep(10)

@@ -20,7 +20,7 @@ class Audience:
     """
 
     def __init__(self) -> None:
-        # Guards the field below it: answers come on the kernel's thread, looks on the plot's.
+        # Guards the field below it: answers come on the kernel's threads, looks on the plot's.
         self._lock = threading.Lock()
         self._attention = Attention()
         self.expect()
