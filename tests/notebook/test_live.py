@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from tests.conftest import eventually
+from tests.conftest import eventually, our_threads
 from tests.notebook.conftest import SETUP, Trader
 from tests.notebook.kernel import Kernel
 from tests.process import SimulatorProcess
 from tests.wire import Number, read_corpus, write
+from upbit_stream import StreamConfig, Trade, UpbitStream
+from upbit_stream.notebook.live import LiveView
+from upbit_stream.notebook.rows import row_of
 from upbit_stream.simulator import Simulator
 
 STREAM = "stream = UpbitStream(); stream.start()"
@@ -110,6 +115,29 @@ attention._LEASE = 0.3
     kernel.run("attention._LEASE = lease")
 
 
+def test_a_trade_without_a_price() -> None:
+    trade = Trade(type="trade", code="KRW-BTC", prev_closing_price=1.0, received_at=1)
+    assert row_of("KRW-BTC", [trade], 2_000_000_001) == ("KRW-BTC", "–", "", "", "2 s", "")
+
+
+def test_a_drawing_that_failed_is_tried_again(kernel: Kernel) -> None:
+    kernel.run(STREAM)
+    kernel.run("""
+failed = threading.Event()
+def fail(change):
+    if threading.current_thread() is not threading.main_thread():
+        failed.set()
+        raise RuntimeError("a handler of the person's own")
+""")
+    kernel.run(LIVE.partition(";")[0])
+    widget = kernel.widget(kernel.run("view.observe(fail, '_foot'); view"))
+    kernel.run("failed.wait(10)")
+    eventually(lambda: drawing(kernel) == 0)
+    kernel.run("view.unobserve(fail, '_foot')")
+    kernel.say(widget, view="one", visible=True)
+    eventually(lambda: drawing(kernel) == 1)
+
+
 def test_the_button(kernel: Kernel, market: Simulator) -> None:
     kernel.run(STREAM)
     kernel.run('stream.ticker("KRW-BTC", lambda ticker: None)')
@@ -160,6 +188,22 @@ def test_it_ends(kernel: Kernel, end: str) -> None:
         assert kernel.ask("stream.subscriptions, stream.trade('KRW-BTC').closed") == "() False"
 
 
+@pytest.mark.parametrize("end", [LiveView.stop, LiveView.close])
+def test_one_that_has_ended_holds_no_stream(
+    config: StreamConfig, end: Callable[[LiveView], None]
+) -> None:
+    stream = UpbitStream(config=config)
+    view, held = stream.live("KRW-BTC"), weakref.ref(stream)
+    del stream
+    gc.collect()
+    assert held() is not None
+    end(view)
+    gc.collect()
+    assert held() is None
+    eventually(lambda: not our_threads())
+    view.close()
+
+
 def test_a_closed_stream_is_refused(kernel: Kernel) -> None:
     run = kernel.run("""
 from upbit_stream import StreamClosedError
@@ -172,6 +216,32 @@ for codes in ("KRW-BTC", ()):
         print("refused")
 """)
     assert kernel.text(run) == "refused\n" * 2
+
+
+def test_the_collector_takes_no_lock_for_a_view() -> None:
+    script = """
+import faulthandler, gc
+from upbit_stream import StreamClosedError, StreamConfig, UpbitStream
+
+stream = UpbitStream(config=StreamConfig(url="ws://127.0.0.1:9/websocket/v1"))
+gc.disable()
+view = stream.live("KRW-BTC")
+view.close()
+del view  # in a cycle, as every closed widget
+faulthandler.dump_traceback_later(5, exit=True)
+with stream._engine._lock:
+    print(gc.collect() > 0)
+faulthandler.cancel_dump_traceback_later()
+stream.close()
+try:
+    stream.live("KRW-BTC")  # which makes half a view
+except StreamClosedError:
+    print(gc.collect() > 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
 
 
 def test_without_the_extra_it_says_which() -> None:

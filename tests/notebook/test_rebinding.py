@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.conftest import eventually
 from tests.notebook.kernel import Kernel
 
@@ -67,6 +71,100 @@ everything = {"mine": [stream]}
     assert kernel.ask("everything['mine'][0].trade('KRW-BTC').closed") == "False"
     kernel.run("del everything")
     eventually(lambda: streams(kernel) == "1")
+
+
+# A module of the person's own.
+BOTS = """
+import threading
+
+released = threading.Event()
+kept = None
+
+class Bot:
+    def __init__(self, stream): self.stream = stream
+    def stats(self): return self.stream.stats
+
+class Slim:
+    __slots__ = ("stream",)
+    def __init__(self, stream): self.stream = stream
+
+def keep(stream):
+    global kept
+    kept = stream
+
+def asking(stream):
+    return lambda: stream.stats
+
+def telling(stream):
+    yield
+    yield stream.stats
+
+def working(box):
+    mine = box.pop()
+    released.wait(20)
+"""
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        "held = bots.Bot(stream)",
+        "held = bots.Slim(stream)",
+        "held = bots.Bot(stream).stats",
+        "held = bots.asking(stream)",
+        "held = functools.partial(print, stream)",
+        "held = bots.telling(stream); next(held)",
+        "held = {stream: 1}",
+        "bots.keep(stream)",
+        "threading.Thread(target=bots.working, args=([stream],)).start()",
+        "threading.Thread(target=(lambda mine: bots.released.wait(20)), args=(stream,)).start()",
+    ],
+)
+def test_whatever_leads_to_it_keeps_it_open(kernel: Kernel, tmp_path: Path, holder: str) -> None:
+    (tmp_path / "bots.py").write_text(BOTS)
+    kernel.run(f"""
+import functools, sys
+sys.modules.pop("bots", None)
+sys.path.insert(0, {str(tmp_path)!r})
+import bots
+stream = UpbitStream()
+stream.start()
+""")
+    kernel.run(holder)
+    kernel.run("stream = UpbitStream(); stream.start()")
+    assert streams(kernel) == "2"
+    kernel.run("held = bots.kept = None; bots.released.set()")
+    eventually(lambda: streams(kernel) == "1")
+    kernel.run("sys.path.pop(0)")
+
+
+def test_an_object_that_cannot_be_looked_into(kernel: Kernel) -> None:
+    kernel.run("""
+class Lazy(dict):
+    def values(self): raise RuntimeError("not loaded")
+    def __iter__(self): raise RuntimeError("not loaded")
+    @property
+    def __class__(self): raise RuntimeError("not loaded")
+lazy = Lazy()
+stream = UpbitStream()
+stream.start()
+""")
+    kernel.run("stream = UpbitStream(); stream.start()")
+    kernel.run("del Lazy, lazy")
+    assert streams(kernel) == "1"
+
+
+def test_it_is_told_unless_its_own_cell_is_run_again(kernel: Kernel) -> None:
+    told = "closing the stream that stream stood for: the name stands for something else now"
+    # With the last line, Out leads to each of them.
+    first = kernel.run("stream = UpbitStream(); stream.start(); stream", "one")
+    again = kernel.run("stream = UpbitStream(); stream.start(); stream", "one")
+    other = kernel.run("stream = UpbitStream(); stream", "two")
+    eventually(lambda: told in kernel.text(other, "stderr"))
+    assert kernel.text(first, "stderr") == kernel.text(again, "stderr") == ""
+    kernel.run("stream.close()")
+    last = kernel.run("stream = None", "three")  # nothing is left to be closed
+    assert kernel.text(last, "stderr") == ""
 
 
 def test_a_cell_that_raises_closes_it_too(kernel: Kernel) -> None:

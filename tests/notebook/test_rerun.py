@@ -118,6 +118,20 @@ for word in "ab":
     assert kernel.ask("len(stream.subscriptions)") == "2"
 
 
+def test_what_a_function_made_in_two_cells_is_two_but_a_cell_again_is_not(kernel: Kernel) -> None:
+    kernel.run(STREAM)
+    kernel.run("""
+def printing(word):
+    def on_trade(trade): print(word)
+    return on_trade
+""")
+    for _ in range(3):
+        kernel.run('first = stream.trade("KRW-BTC", printing("one"))', "one")
+        kernel.run('second = stream.trade("KRW-BTC", printing("two"))', "two")
+    assert kernel.ask("first.closed, second.closed") == "False False"
+    assert kernel.ask("len(stream.subscriptions)") == "2"
+
+
 def test_methods_of_two_objects_are_two_but_a_cell_again_is_not(kernel: Kernel) -> None:
     kernel.run(STREAM)
     kernel.run("class Bot:\n    def on_trade(self, trade): ...")

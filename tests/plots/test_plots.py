@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from contextvars import ContextVar
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,24 @@ def test_a_figure_follows_in_its_place(config: StreamConfig, sim: Simulator) -> 
     assert not plots()
 
 
+def test_it_is_drawn_in_the_context_of_its_cell(config: StreamConfig, sim: Simulator) -> None:
+    cell: ContextVar[str] = ContextVar("cell")
+    cell.set("mine")
+    redraws: list[tuple[str, str]] = []
+    with UpbitStream(config=config) as stream:
+        trades = stream.trade("KRW-BTC")
+        figure = followed(trades)
+        figure.data[0].on_change(
+            lambda *_: redraws.append((threading.current_thread().name, cell.get("none"))), "y"
+        )
+        eventually(lambda: trades.latest)
+        sim.trade("KRW-BTC")  # the snapshot may have been drawn before
+        eventually(lambda: redraws)
+    thread, context = redraws[-1]
+    assert thread.startswith("upbit-plot")
+    assert context == "mine"
+
+
 def test_without_a_history_it_shows_what_it_saw(config: StreamConfig, sim: Simulator) -> None:
     with UpbitStream(config=config) as stream:
         tickers, books = stream.ticker("KRW-BTC"), stream.orderbook("KRW-BTC")
@@ -181,6 +201,43 @@ def test_ten_redraws_a_second_at_most_and_none_for_nothing(sim: Simulator) -> No
         assert figure.layout.title.text == "mine"
     assert min(later - earlier for earlier, later in itertools.pairwise(redraws)) >= 0.1
     assert len(redraws) < trades.stats.received / 10
+
+
+def test_it_sends_rarely_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 0.2)
+    monkeypatch.setattr("upbit_stream.plots.live._UNANSWERED", 3600)
+    redraws: list[object] = []
+    with (
+        Simulator(rate=0, codes=["KRW-BTC"]) as sim,
+        UpbitStream(config=StreamConfig(url=sim.url, rest_url=sim.rest_url)) as stream,
+    ):
+        trades = stream.trade("KRW-BTC", history=10)
+        figure = followed(trades)
+        figure.data[0].on_change(lambda *_: redraws.append(None), "y")
+        (plot,) = stream._engine.companions._those
+        assert isinstance(plot, LivePlot)
+        eventually(lambda: len(figure.data[0].x) and not plot.audience.there)
+        before, received = len(redraws), trades.stats.received
+        sim.rate = 200
+        eventually(lambda: trades.stats.received > received + 50)
+        assert len(redraws) <= before + 1  # that had begun
+        # The front end draws what there is, and says so.
+        answer = {"trace_deltas": [], "trace_edit_id": 0}
+        figure.set_state({"_js2py_traceDeltas": answer})
+        eventually(lambda: len(redraws) >= before + 3)
+        monkeypatch.setattr("upbit_stream.notebook.attention._LEASE", 0)
+        assert not plot.audience.there
+        monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 3600)
+        assert followed(trades) is figure  # a cell that is run again shows it again
+        assert plot.audience.there
+        monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 0)
+        assert not plot.audience.there
+        before = len(redraws)
+        monkeypatch.setattr("upbit_stream.plots.live._UNANSWERED", 0.2)
+        eventually(lambda: len(redraws) >= before + 3)
+        monkeypatch.setattr("upbit_stream.plots.live._UNANSWERED", 3600)
+    # What came last is drawn, too.
+    assert list(figure.data[0].y) == [one.trade_price for one in trades.history["KRW-BTC"]]
 
 
 def test_the_thread_ends_with_the_figure(config: StreamConfig, sim: Simulator) -> None:

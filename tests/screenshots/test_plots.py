@@ -42,3 +42,22 @@ def test_plots(lab: Laboratory) -> None:
         for cell, name in ((1, "candlestick"), (2, "price-line"), (3, "order-book")):
             shown.photograph(cell, IMAGES / f"{name}.png")
         shown.close()
+
+
+def test_a_plot_that_is_seen_goes_on(lab: Laboratory) -> None:
+    cells = [
+        "from upbit_stream import UpbitStream\nstream = UpbitStream()",
+        'trades = stream.trade("KRW-BTC", history=100)\ntrades.plot()',
+    ]
+    with Simulator(rate=50, codes=["KRW-BTC"]) as sim:
+        shown = lab.run(cells, {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url})
+        # No cell runs, and it was displayed long ago: the browser's answers are what counts.
+        time.sleep(10)
+        title, texts = shown.output(1).locator(".gtitle"), set[str | None]()
+
+        def moves() -> bool:
+            texts.add(title.text_content())
+            return len(texts) >= 5
+
+        eventually(moves, 5.0)
+        shown.close()

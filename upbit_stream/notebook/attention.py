@@ -25,6 +25,8 @@ class Attention:
         # Of each view that is seen: when that was said.
         self._seen: dict[str, float] = {}
         self._expected_at: float | None = None
+        # Begins to listen at the latest now, in the cell.
+        self._activity = activity()
 
     def expect(self) -> None:
         """It is being displayed."""
@@ -44,7 +46,7 @@ class Attention:
         now = time.monotonic()
 
         def holds(said_at: float | None, seconds: float) -> bool:
-            return said_at is not None and now - activity().held_until(said_at, now) < seconds
+            return said_at is not None and now - self._activity.held_until(said_at, now) < seconds
 
         self._seen = {view: at for view, at in self._seen.items() if holds(at, _LEASE)}
         return bool(self._seen) or holds(self._expected_at, _WELCOME)

@@ -71,14 +71,15 @@ class CellCallback(SelfShowing):
 
 def _role(function: Callable[[Any], object], cell: Cell) -> Hashable:
     """What tells that one callback is a new version of another."""
-    name = getattr(function, "__qualname__", None)
-    if name is not None and "<lambda>" in name:
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    if "<lambda>" in name:
         return None
-    if inspect.isfunction(function) or inspect.isclass(function):
+    named = inspect.isfunction(function) or inspect.isclass(function)
+    if named and "<locals>" not in name:
         return function.__module__, name
-    # Methods of different objects have the same name, and a partial has none: they only are new
-    # versions of what this very cell registered.
-    return cell.place, name or type(function).__qualname__
+    # Methods of different objects have the same name, what a function has made has that of its
+    # like, and a partial has none: they only are new versions of what this very cell registered.
+    return cell.place, name
 
 
 def _keeps_context(publisher: object) -> bool:

@@ -51,8 +51,9 @@ class LiveView(anywidget.AnyWidget):
     """What :meth:`upbit_stream.UpbitStream.live` shows. It draws at most ten times a second, and
     only while its cell can be seen.
 
-    It holds its stream, as a subscription does. It ends when :meth:`stop` or ``close()`` is called,
-    when the stream is closed, and when its cell is run again.
+    As long as it has not ended it holds its stream, as a subscription does; and ipywidgets holds
+    it. It ends when :meth:`stop` or ``close()`` is called, when the stream is closed, and when its
+    cell is run again.
     """
 
     _esm = (_STATIC / "live.js").read_text(encoding="utf-8")
@@ -66,7 +67,7 @@ class LiveView(anywidget.AnyWidget):
 
     def __init__(self, engine: Engine, stream: object, codes: tuple[str, ...]) -> None:
         self._engine = engine
-        self._stream = stream
+        self._stream: object = stream
         engine.start()
         self._own = _subscribe(engine, codes) if codes else None
         _take_place(self)
@@ -98,6 +99,7 @@ class LiveView(anywidget.AnyWidget):
             self._engine.unsubscribe(self._own)
         if self._worker is None:
             self._draw()
+        self._let_go()
 
     def close(self) -> None:
         """Stop, and vanish from the page."""
@@ -107,6 +109,17 @@ class LiveView(anywidget.AnyWidget):
         if self._own is not None:
             self._engine.unsubscribe(self._own)
         super().close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # At last, and without a lock: this may be what closes the stream.
+        self._stream = None
+
+    def __del__(self) -> None:
+        # That of ipywidgets closes. But an open view is kept by ipywidgets itself: what comes here
+        # is closed, or was never made. And it comes by way of the collector, at any moment, also
+        # in a thread that holds the locks that close() takes.
+        pass
 
     @property
     def _over(self) -> bool:
@@ -147,13 +160,18 @@ class LiveView(anywidget.AnyWidget):
     # The thread.
 
     def _follow(self) -> None:
-        while self._wanted():
-            self._wake.clear()
-            began, worked = time.monotonic(), time.thread_time()
-            self._draw()
-            # Its own work: what it waited for others says nothing of its cost.
-            spent = time.thread_time() - worked
-            self._rest(began + max(_EVERY, spent / _SHARE))
+        try:
+            while self._wanted():
+                self._wake.clear()
+                began, worked = time.monotonic(), time.thread_time()
+                self._draw()
+                # Its own work: what it waited for others says nothing of its cost.
+                spent = time.thread_time() - worked
+                self._rest(began + max(_EVERY, spent / _SHARE))
+        except BaseException:
+            with self._lock:
+                self._worker = None  # the front end's next word brings another
+            raise
         if self._over:
             self._draw()  # that it is over
 
@@ -161,6 +179,7 @@ class LiveView(anywidget.AnyWidget):
         with self._lock:
             if self._attention.paid and not self._over:
                 return True
+            # In the same breath, so that whoever looks from now on starts another.
             self._worker = None
             return False
 

@@ -7,26 +7,23 @@ name that stands for something else now is what counts.
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
-from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from ipykernel.zmqshell import ZMQInteractiveShell
 
+from upbit_stream.notebook.cells import current_cell
+from upbit_stream.notebook.holding import leads_to
 from upbit_stream.stream import UpbitStream
 
 __all__ = ["sweep"]
 
+_log = logging.getLogger("upbit_stream")
+
 # Seconds that closing one may hold up the cell.
 _CLOSE = 1.0
-# How far it is looked for who still holds a stream: objects in all, and items of a container.
-_OBJECTS = 20_000
-_ITEMS = 1_000
-# What IPython keeps of cells that have run.
-_CACHES = ("In", "Out")
 
 
 def sweep() -> None:
@@ -36,14 +33,23 @@ def sweep() -> None:
         _watcher().look()
 
 
+class _Bound(NamedTuple):
+    """A name that stands for a stream, or stood."""
+
+    name: str
+    stream: weakref.ref[UpbitStream]
+    #: The cell (its place) that has bound it.
+    place: str
+
+
 class _Watcher:
     """Which name stood for which stream. Used on the kernel's main thread alone."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._bound: dict[str, weakref.ref[UpbitStream]] = {}
-        # Those without their name that another variable leads to, so far.
-        self._nameless: list[weakref.ref[UpbitStream]] = []
+        self._bound: dict[str, _Bound] = {}
+        # Those without their name that something else leads to, so far.
+        self._nameless: list[_Bound] = []
         shell.events.register("post_run_cell", self._after_cell)
 
     def _after_cell(self, *_: object) -> None:
@@ -52,25 +58,46 @@ class _Watcher:
     def look(self) -> None:
         """Close what has lost its name, and note who has one."""
         names: dict[str, Any] = self._shell.user_ns
+        place = current_cell().place
         lost = self._nameless + [
             bound
             for name, bound in self._bound.items()
             # A name that was deleted was not bound again.
-            if name in names and names[name] is not bound()
+            if name in names and names[name] is not bound.stream()
         ]
         self._bound = {
-            name: weakref.ref(value)
+            name: self._note(name, value, place)
             for name, value in list(names.items())
-            if isinstance(value, UpbitStream) and not name.startswith("_")
+            # Not isinstance(): it would ask an object that stands for another.
+            if issubclass(type(value), UpbitStream) and not name.startswith("_")
         }
         self._nameless = []
         for bound in lost:
-            if (stream := bound()) is None:
+            stream = bound.stream()
+            if stream is None or stream._engine.closing:
                 continue
-            if _held(stream, names):
+            if leads_to(stream, names):
                 self._nameless.append(bound)
             else:
+                _tell(bound, place)
                 stream.close(_CLOSE)
+
+    def _note(self, name: str, stream: UpbitStream, place: str) -> _Bound:
+        known = self._bound.get(name)
+        if known is not None and known.stream() is stream:
+            return known
+        return _Bound(name, weakref.ref(stream), place)
+
+
+def _tell(bound: _Bound, place: str) -> None:
+    # That its own cell, run again, puts another in its place is what a person expects.
+    level = logging.INFO if place == bound.place else logging.WARNING
+    _log.log(
+        level,
+        "closing the stream that %s stood for: the name stands for something else now, and no "
+        "other variable leads to it",
+        bound.name,
+    )
 
 
 _only: list[_Watcher] = []
@@ -80,31 +107,3 @@ def _watcher() -> _Watcher:
     if not _only:
         _only.append(_Watcher(ZMQInteractiveShell.instance()))
     return _only[0]
-
-
-def _held(stream: UpbitStream, names: dict[str, Any]) -> bool:
-    """Whether a variable still leads to ``stream``: as its value, in a container, or in an object
-    of a class of the notebook's own.
-    """
-    visible = [name for name in list(names) if not name.startswith("_") and name not in _CACHES]
-    left = deque(names.get(name) for name in visible)
-    seen: set[int] = set()
-    while left and len(seen) < _OBJECTS:
-        value = left.popleft()
-        if value is stream:
-            return True
-        if id(value) not in seen:
-            seen.add(id(value))
-            left.extend(islice(_inside(value), _ITEMS))
-    return False
-
-
-def _inside(value: object) -> Iterator[object]:
-    inside: Iterable[object] = ()
-    if isinstance(value, dict):
-        inside = list(value.values())
-    elif isinstance(value, (list, tuple, set, frozenset, deque)):
-        inside = list(value)
-    elif type(value).__module__ == "__main__":
-        inside = list(getattr(value, "__dict__", {}).values())
-    return iter(inside)

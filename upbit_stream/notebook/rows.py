@@ -38,8 +38,8 @@ def row_of(code: str, events: Iterable[Event], now: int) -> Row:
     for event in events:
         if isinstance(event, Ticker):
             change, turnover = event.signed_change_rate, event.acc_trade_price_24h
-        elif isinstance(event, Trade) and change is None and event.prev_closing_price:
-            change = float(event.trade_price / event.prev_closing_price) - 1
+        elif isinstance(event, Trade) and change is None:
+            change = _change(event)
     newest = max((event.received_at for event in events), default=None)
     # In whole seconds: a line in which nothing happens is not drawn ten times a second.
     age = "" if newest is None else f"{max(0, now - newest) // 1_000_000_000} s"
@@ -47,6 +47,13 @@ def row_of(code: str, events: Iterable[Event], now: int) -> Row:
     shown = "" if change is None else figures.percent(change)
     volume = "" if turnover is None else figures.amount(turnover)
     return code, figures.price(price_of(events)), shown, volume, age, tone
+
+
+def _change(trade: Trade) -> float | None:
+    # Both are always told; yet what comes is what counts.
+    if not (trade.trade_price and trade.prev_closing_price):
+        return None
+    return float(trade.trade_price / trade.prev_closing_price) - 1
 
 
 class Sparks:

@@ -3,6 +3,7 @@
 ================  ===============================================================
 ``pictures.py``   what is drawn: the price line, candlesticks, depth (plotly)
 ``live.py``       a figure that follows a subscription, and the thread that does
+``audience.py``   whether a browser draws it
 ================  ===============================================================
 """
 
@@ -58,6 +59,7 @@ def follow(channel: Channel[Any], code: str | None, engine: Engine) -> Any:
     except ImportError as error:
         raise _missing("anywidget") from error
     live = LivePlot(channel, code, picture, eyes_on(channel, code), figure)
+    live.audience.listen(figure)
     live.draw(figure)
     if not channel.ended:
         engine.start_if_new()
@@ -71,7 +73,10 @@ def _followed(channel: Channel[Any], code: str) -> Any:
     """The figure that is there already; None: there is none."""
     with _lock:
         live = _plots.get((channel, code))
-    return None if live is None else live.figure
+    if live is None:
+        return None
+    live.audience.expect()
+    return live.figure
 
 
 def _picture(channel: Channel[Any], code: str | None) -> tuple[str, Picture]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.history import History, make_history
+from upbit_stream.plots.audience import Audience
 from upbit_stream.plots.pictures import Picture
 from upbit_stream.workers import Worker, numbered
 
@@ -24,6 +26,9 @@ INTERVAL = 0.1
 _SHARE = 0.1
 # Seconds between two looks, at most: so late is it noticed that nobody has the figure any more.
 _AT_MOST = 1.0
+# Seconds between two redraws that no browser answers. Not for ever: one may come back, and then
+# answers the next.
+_UNANSWERED = 10.0
 #: Events that are drawn.
 SHOWN = 2_000
 
@@ -50,8 +55,10 @@ def eyes_on(channel: Channel[Any], code: str) -> Eyes:
 
 
 class LivePlot:
-    """Redraws a figure when there is something new, until the channel has ended, the figure is
-    closed, or nobody has it any more: the thread does not keep it.
+    """Redraws a figure when there is something new, until the channel has ended or the figure is
+    closed. As long as no browser draws it, it does so rarely.
+
+    The thread does not keep the figure; ipywidgets keeps a ``FigureWidget`` until it is closed.
     """
 
     def __init__(
@@ -63,8 +70,12 @@ class LivePlot:
         self._eyes = eyes
         self._figure = weakref.ref(figure)
         self._drawn: object = None
+        self._drawn_at = float("-inf")
+        self.audience = Audience()
         self._over = threading.Event()
-        self.worker = Worker(numbered("upbit-plot"), self._follow)
+        # Without it ipykernel 7.0 cannot send anything from a thread.
+        context = contextvars.copy_context()
+        self.worker = Worker(numbered("upbit-plot"), lambda: context.run(self._follow))
 
     @property
     def figure(self) -> Any:
@@ -89,7 +100,8 @@ class LivePlot:
                 return
             began = time.monotonic()
             try:
-                self.draw(figure)
+                if over or self.audience.there or began - self._drawn_at >= _UNANSWERED:
+                    self.draw(figure)
             except Exception:
                 if not _closed(figure):
                     _log.exception(
@@ -109,7 +121,7 @@ class LivePlot:
             events = self._eyes()
             if events:
                 self._picture.draw(figure, events)
-                self._drawn = newest
+                self._drawn, self._drawn_at = newest, time.monotonic()
 
 
 def _closed(figure: Any) -> bool:
