@@ -339,31 +339,46 @@ def test_what_has_no_picture(config: StreamConfig) -> None:
         assert len(stream.trade("KRW-BTC").plot().data[0].x) == 0  # nothing has come yet
 
 
-def test_without_the_packages_it_says_what_to_install() -> None:
-    script = """
+@pytest.mark.parametrize(
+    ("call", "missing"),
+    [
+        ("trades.plot()", "numpy"),
+        ("trades.plot()", "plotly"),
+        ("follow(trades._channel, 'KRW-BTC', stream._engine)", "numpy"),
+        ("follow(trades._channel, 'KRW-BTC', stream._engine)", "plotly"),
+        ("follow(trades._channel, 'KRW-BTC', stream._engine)", "anywidget"),
+    ],
+)
+def test_without_a_package_it_says_what_to_install(call: str, missing: str) -> None:
+    told = without(missing, call)
+    assert told == f'plot() needs the {missing} package: pip install "upbit-stream[notebook]"\n'
+
+
+def test_without_pandas_there_are_pictures_all_the_same() -> None:
+    assert without("pandas", "trades.plot()") == ""
+
+
+def without(package: str, call: str) -> str:
+    """What ``call`` says where ``package`` is not installed."""
+    script = f"""
         import sys
+        sys.modules["{package}"] = None
         from upbit_stream import StreamConfig, UpbitStream
         from upbit_stream.plots import follow
         stream = UpbitStream(config=StreamConfig(url="ws://127.0.0.1:9/websocket/v1"))
         trades = stream.trade("KRW-BTC")
-        for missing in ("anywidget", "plotly"):
-            sys.modules[missing] = None
-            try:
-                follow(trades._channel, "KRW-BTC", stream._engine)
-            except ImportError as error:
-                print(error)
+        try:
+            {call}
+        except ImportError as error:
+            print(error)
     """
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         timeout=60,
         check=True,
-    )
-    assert done.stdout == "".join(
-        f'plot() needs the {package} package: pip install "upbit-stream[notebook]"\n'
-        for package in ("anywidget", "plotly")
-    )
+    ).stdout
 
 
 CELLS = (

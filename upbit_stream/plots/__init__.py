@@ -37,9 +37,9 @@ def plot(channel: Channel[Any], code: str | None, engine: Engine) -> Any:
     """
     if in_kernel():
         return follow(channel, code, engine)
+    go = _plotly()
     from upbit_stream.plots.live import LivePlot, eyes_on
 
-    go = _plotly()
     code, picture = _picture(channel, code)
     figure = go.Figure(picture.traces(), picture.layout())
     LivePlot(channel, code, picture, eyes_on(channel, code), figure).draw(figure)
