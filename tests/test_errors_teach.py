@@ -138,7 +138,8 @@ _AT_THE_CALL: dict[str, Act] = {
         s.trade("KRW-BTC"), lambda t: t.close(), lambda t: t.add("KRW-ETH")
     ),
     "closed stream": lambda s: _after(s, lambda t: t.close(), lambda t: t.trade("KRW-BTC")),
-    "run of a closed stream": lambda s: _after(s, lambda t: t.close(), lambda t: t.start()),
+    "start of a closed stream": lambda s: _after(s, lambda t: t.close(), lambda t: t.start()),
+    "run of a closed stream": lambda s: _after(s, lambda t: t.close(), lambda t: t.run(1)),
     "region": lambda s: UpbitStream(region="us"),
     "Korea only": lambda s: UpbitStream(
         region="sg", access_key=ACCESS_KEY, secret_key="x" * 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -16,7 +17,7 @@ from upbit_stream.connection.states import ConnectionInfo, ConnectionState
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.notices import NoticeKind
 from upbit_stream.engine import Engine
-from upbit_stream.errors import UpbitStreamError
+from upbit_stream.errors import StreamClosedError, UpbitStreamError
 from upbit_stream.metrics import Metrics
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.auth import find_credentials
@@ -79,6 +80,8 @@ class UpbitStream(Subscribing):
         credentials = find_credentials(access_key, secret_key)
         pool = default_pool() if pool is None else pool
         self._engine = Engine(self._region, self._config, credentials, pool)
+        # The threads that have called close(): each adds itself, and looks for itself alone.
+        self._closed_by: set[int] = set()
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
         weakref.finalize(self, self._engine.abandon).atexit = False
 
@@ -109,10 +112,17 @@ class UpbitStream(Subscribing):
         """Let the callbacks work: for ``seconds``, or until Ctrl-C or :meth:`close`.
 
         Ctrl-C ends the run, not the stream: it returns, and the stream may be run again.
-        On a stream that is closed it returns at once. Raises, as :meth:`wait_connected`, the
-        error that ended every connection for good.
+        Raises, as :meth:`wait_connected`, the error that ended every connection for good, and
+        :class:`~upbit_stream.errors.StreamClosedError` after your own :meth:`close`, which the end
+        of ``with`` is, too. (What another thread closes, such as that of a callback, may be closed
+        before it is run: that is no mistake, and it returns.)
         """
         require_seconds("seconds", seconds)
+        if threading.get_ident() in self._closed_by:
+            raise StreamClosedError(
+                "this stream is closed, so there is nothing to run; call run() inside the `with` "
+                "(its end closes the stream), and before close()"
+            )
         kernel.look_around()
         try:
             self._engine.wait_closed(seconds)
@@ -136,6 +146,7 @@ class UpbitStream(Subscribing):
         delivers nothing more, the others what is queued.
         """
         require_seconds("timeout", timeout)
+        self._closed_by.add(threading.get_ident())
         return self._engine.close(math.inf if timeout is None else timeout)
 
     def __enter__(self) -> UpbitStream:

@@ -18,7 +18,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import GatedCallback, descriptors, eventually, our_threads
-from upbit_stream import ConnectionState, Drop, StreamConfig, Trade, UpbitStream
+from upbit_stream import (
+    ConnectionState,
+    Drop,
+    StreamClosedError,
+    StreamConfig,
+    Trade,
+    UpbitStream,
+)
 from upbit_stream.simulator import Simulator
 
 
@@ -107,6 +114,28 @@ def test_close_from_a_state_handler(config: StreamConfig, sim: Simulator) -> Non
 
     stream.run(20)
     eventually(lambda: returned == [True] and states[-1] is ConnectionState.DISCONNECTED)
+
+
+def test_run_behind_the_with_says_where_it_belongs(config: StreamConfig) -> None:
+    with UpbitStream(config=config) as stream:
+        stream.trade("KRW-BTC", callback=lambda trade: None)
+        stream.run(0.01)
+    with pytest.raises(StreamClosedError, match="inside the `with`"):
+        stream.run(1)
+    never_started = UpbitStream(config=config)
+    never_started.close()
+    with pytest.raises(StreamClosedError, match="before close"):
+        never_started.run()
+
+
+def test_a_callback_that_closes_before_the_run(config: StreamConfig, sim: Simulator) -> None:
+    with UpbitStream(config=config) as stream:
+        stream.trade("KRW-BTC", callback=lambda trade: stream.close())
+        eventually(lambda: stream.state is ConnectionState.DISCONNECTED)
+        stream.run()  # which of the two is first is chance
+    # The callback's thread has ended by now; the `with` was this one's.
+    with pytest.raises(StreamClosedError):
+        stream.run()
 
 
 def stream_with_a_backlog(
