@@ -105,7 +105,7 @@ class Engine:
         """
         self._region.check(demand.type)
         if demand.endpoint.needs_keys:
-            self._credentials.require(demand.type)
+            self._credentials.require(f"{demand.method}()")
         channel: Channel[Any] = kind(
             demand,
             queue_size=queue_size,

@@ -16,6 +16,7 @@ from upbit_stream.config import (
     require_seconds,
 )
 from upbit_stream.delivery.channel import Channel
+from upbit_stream.delivery.checking import check_callback
 from upbit_stream.engine import Engine
 from upbit_stream.errors import SubscriptionError
 from upbit_stream.events import (
@@ -43,7 +44,7 @@ from upbit_stream.protocol.demands import (
     candle_type,
     snapshot_demand,
 )
-from upbit_stream.subscription import Subscription, check_callback
+from upbit_stream.subscription import Subscription
 
 __all__ = ["Subscribing"]
 
@@ -86,7 +87,8 @@ class Subscribing:
         Raises :class:`~upbit_stream.errors.InvalidCodeError` for what cannot be a code (one that
         can be, but is not traded, is answered with silence by the exchange),
         :class:`~upbit_stream.errors.SubscriptionError` for what cannot be subscribed,
-        ``ValueError`` or ``TypeError`` for an impossible policy, size, history or callback, and
+        ``ValueError`` or ``TypeError`` for an impossible policy, size or history, ``TypeError`` for
+        a callback that cannot be called with one event or is a coroutine function, and
         :class:`~upbit_stream.errors.StreamClosedError`.
         """
         demand = MarketDemand.make("ticker", codes, snapshot, realtime)
@@ -305,7 +307,7 @@ class Subscribing:
         history: int,
     ) -> Subscription[E]:
         if callback is not None:
-            check_callback(callback)
+            check_callback(callback, demand.method)
         if queue_size is not None:
             require_queue_size(queue_size)
         require_history(history)

@@ -10,6 +10,7 @@ from upbit_stream import kernel
 from upbit_stream.config import require_seconds
 from upbit_stream.connection.states import ConnectionState
 from upbit_stream.delivery.channel import Channel
+from upbit_stream.delivery.checking import check_callback
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.stats import SubscriptionStats
 from upbit_stream.engine import Engine
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Subscription"]
 
-# The methods that are not called as the type is.
-_METHODS = {"myOrder": "my_order", "myAsset": "my_asset"}
 
 E = TypeVar("E", bound=Event)
 R = TypeVar("R")
@@ -62,10 +61,11 @@ class Subscription(Generic[E]):
         Several callbacks are called in the order in which they were added, on one thread. What
         a callback raises (``SystemExit``, too) is logged and told to ``on_error``, and the
         stream goes on; to end it, call ``close()``. Raises ``TypeError``
-        for what cannot be called, and :class:`~upbit_stream.errors.StreamClosedError`, or the
+        for what cannot be called with one event, and for coroutine functions, and
+        :class:`~upbit_stream.errors.StreamClosedError`, or the
         error that ended it, when no event will come.
         """
-        check_callback(callback)
+        check_callback(callback, self._channel.demand.method)
         kernel.add_callback(self._engine, self._channel, callback)
         return callback
 
@@ -176,10 +176,9 @@ class Subscription(Generic[E]):
 
     def _kept(self, codes: str | Iterable[str] | None) -> list[E]:
         if self._channel.history is None:
-            kind = self.type.partition(".")[0]
             raise SubscriptionError(
                 "this subscription keeps no events; subscribe with history=1000 (that many of each "
-                f"code), as in stream.{_METHODS.get(kind, kind)}(…, history=1000)"
+                f"code), as in stream.{self._channel.demand.method}(…, history=1000)"
             )
         kept = self._channel.history.copy()
         names = kept if codes is None else self._known(codes)
@@ -300,9 +299,3 @@ class Subscription(Generic[E]):
         from upbit_stream.notebook.cards import subscription_card
 
         return subscription_card(self, self._channel.callback_names)
-
-
-def check_callback(callback: object) -> None:
-    """Refuse what cannot be called, with ``TypeError``."""
-    if not callable(callback):
-        raise TypeError(f"callback={callback!r}: give a function that takes one event")

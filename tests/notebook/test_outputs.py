@@ -148,15 +148,20 @@ def on_trade(trade):
     assert kernel.ask("told[0].callback is on_trade") == "True"
 
 
-def test_a_callback_that_cannot_be_called_so(kernel: Kernel, trade: Trader) -> None:
+def test_a_callback_in_which_no_line_is_the_persons(kernel: Kernel, trade: Trader) -> None:
     kernel.run(STREAM)
-    run = kernel.run('@stream.trade("KRW-BTC")\ndef on_trade(): ...')
+    run = kernel.run('stream.trade("KRW-BTC", {}.update)')
     trade()
-    eventually(lambda: "takes 0 positional arguments" in kernel.text(run, "stderr"))
+    eventually(lambda: "TypeError: 'Trade' object is not iterable" in kernel.text(run, "stderr"))
 
 
 def test_what_cannot_be_a_callback_is_refused(kernel: Kernel) -> None:
     kernel.run(STREAM)
-    for code in ('stream.trade("KRW-BTC", 5)', "stream.on_state(5)"):
+    for code in (
+        'stream.trade("KRW-BTC", 5)',
+        "stream.on_state(5)",
+        '@stream.trade("KRW-BTC")\ndef on_trade(): ...',
+        "@stream.on_state\nasync def on_state(state): ...",
+    ):
         with pytest.raises(CellFailed, match="TypeError"):
             kernel.run(code)

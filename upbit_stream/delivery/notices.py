@@ -13,7 +13,8 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
-from upbit_stream.delivery.callbacks import SelfShowing, callback_name
+from upbit_stream.delivery.callbacks import SelfShowing, callback_name, original
+from upbit_stream.delivery.checking import check_handler
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["NoticeBoard", "NoticeKind"]
@@ -53,12 +54,9 @@ class NoticeBoard:
         self, kind: NoticeKind, handler: Handler, *, instead_of: Collection[object] = ()
     ) -> None:
         """Call ``handler`` with every notice of that kind from now on, and none of those any more
-        that it is ``instead_of``.
+        that it is ``instead_of``. ``TypeError`` for what cannot be called so.
         """
-        if not callable(handler):
-            raise TypeError(
-                f"on_{kind.value}({handler!r}): give a function that takes one argument"
-            )
+        check_handler(original(handler), kind.value)
         with self._lock:
             kept = (one for one in self._handlers.get(kind, ()) if one not in instead_of)
             self._handlers[kind] = (*kept, handler)

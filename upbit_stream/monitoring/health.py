@@ -79,9 +79,14 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
                 f"a ping took {self.ping_latency:.0f} ms (healthy: below {limits.ping_latency:g})"
             )
         if not self.message_success_rate > limits.message_success_rate:
+            raised = (
+                f"; callback calls that raised: {self.callback_errors:,}"
+                if self.callback_errors
+                else ""
+            )
             found.append(
                 f"{self.message_success_rate:.1%} of the messages did what they should (healthy: "
-                f"above {limits.message_success_rate:.1%})"
+                f"above {limits.message_success_rate:.1%}){raised}"
             )
         if not self.reconnection_frequency < limits.reconnection_frequency:
             causes = [one.cause for one in self.recent_reconnects]

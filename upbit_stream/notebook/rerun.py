@@ -57,8 +57,6 @@ def replace_handler(
     notices: NoticeBoard, kind: NoticeKind, function: Callable[[Any], object]
 ) -> None:
     """The same for a handler of the stream's notices."""
-    if not callable(function):
-        notices.register(kind, function)  # which says what is wrong
     new = CellCallback(function)
     _registered_for[new] = kind
     notices.register(kind, new, instead_of=_earlier(notices.handlers(kind), new, kind))

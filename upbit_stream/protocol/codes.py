@@ -77,15 +77,19 @@ def _suggest(code: object) -> str | None:
         return None
     text = code.strip().upper()
     if parts := _LOOSE.fullmatch(text):
-        first, second = parts.groups()
-        if _rank(second) < _rank(first):
-            first, second = second, first
-        return f"{first}-{second}" if first in QUOTES and first != second else None
+        return _in_order(*parts.groups())
     if text.isalnum() and text.isascii():
         for quote in QUOTES:
             if text.endswith(quote) and text != quote:
-                return f"{quote}-{text.removesuffix(quote)}"
+                return _in_order(text.removesuffix(quote), quote)
             if text.startswith(quote) and text != quote:
-                return f"{quote}-{text.removeprefix(quote)}"
+                return _in_order(quote, text.removeprefix(quote))
         return f"KRW-{text}" if 2 <= len(text) <= 10 and text not in ("KRW",) else None
     return None
+
+
+def _in_order(first: str, second: str) -> str | None:
+    """The market of two currencies, whichever was named first; None: there can be none."""
+    if _rank(second) < _rank(first):
+        first, second = second, first
+    return f"{first}-{second}" if first in QUOTES and first != second else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -50,6 +51,12 @@ class Demand(msgspec.Struct, frozen=True):
     def every_code(self) -> bool:
         """Whether it is for every code, or for a stream that has none."""
         return False
+
+    @property
+    def method(self) -> str:
+        """The method of a stream that such a one is made by: ``my_order`` for ``myOrder``."""
+        words = re.split("(?=[A-Z])", self.type.partition(".")[0])
+        return "_".join(words).lower()
 
     def describe(self) -> str:
         """For people: the type with its codes, the first ones of many."""

@@ -124,8 +124,20 @@ def candle_type(unit: object) -> str:
     if unit not in CANDLE_UNITS:
         raise SubscriptionError(
             f"unit={unit!r} is no candle unit: choose one of {', '.join(CANDLE_UNITS)}"
+            f"{_unit_meant(unit)}"
         )
     return f"candle.{unit}"
+
+
+def _unit_meant(unit: object) -> str:
+    """What is meant by hours, which the exchange counts in minutes; and by a bare number."""
+    named = str(unit).strip().lower()
+    hours = named.removesuffix("h")
+    if hours != named and hours.isdecimal():
+        named = f"{int(hours) * 60}m"
+    elif named.isdecimal():
+        named = f"{named}m"
+    return f'. Did you mean "{named}"?' if named in CANDLE_UNITS else ""
 
 
 def _parts(members: Sequence[Demand]) -> Mapping[str, bool]:
