@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from upbit_stream.kernel import in_kernel
 from upbit_stream.protocol.endpoints import Region, rest_url_beside
 from upbit_stream.protocol.wire_format import WireFormat
+from upbit_stream.spelling import with_hints_at_init
 
 __all__ = ["HealthThresholds", "OverflowPolicy", "ReconnectPolicy", "StreamConfig", "WireFormat"]
 
@@ -46,6 +47,7 @@ class OverflowPolicy(str, Enum):
     BLOCK = "block"
 
 
+@with_hints_at_init()
 @dataclass(frozen=True, kw_only=True)
 class ReconnectPolicy:
     """How long to wait before connecting again. All times are seconds.
@@ -76,6 +78,7 @@ class ReconnectPolicy:
             _require_whole("max_attempts", self.max_attempts)
 
 
+@with_hints_at_init()
 @dataclass(frozen=True, kw_only=True)
 class HealthThresholds:
     """What ``ConnectionHealth.is_healthy()`` compares with."""
@@ -98,6 +101,7 @@ class HealthThresholds:
         _require_number("reconnection_frequency", self.reconnection_frequency, above=0)
 
 
+@with_hints_at_init()
 @dataclass(frozen=True, kw_only=True)
 class StreamConfig:
     """The settings of a stream. Immutable; ``dataclasses.replace`` makes a changed copy.

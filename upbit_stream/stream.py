@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from upbit_stream import kernel
 from upbit_stream.asking import ask_list
@@ -24,6 +24,7 @@ from upbit_stream.protocol.auth import find_credentials
 from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.endpoints import find_region
 from upbit_stream.recovery.gaps import Gap
+from upbit_stream.spelling import nearest, with_hints_at_init
 from upbit_stream.subscribing import Subscribing
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
@@ -36,6 +37,7 @@ __all__ = ["UpbitStream"]
 R = TypeVar("R")
 
 
+@with_hints_at_init(elsewhere=StreamConfig)
 class UpbitStream(Subscribing):
     """A live stream of Upbit's market data, from subscriptions to callbacks.
 
@@ -227,6 +229,15 @@ class UpbitStream(Subscribing):
 
         return stream_card(self)
 
+    if not TYPE_CHECKING:  # a checker knows them all, and refuses the others
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Whatever there is not; names with an underscore are asked for by tools."""
+            meant = None if name.startswith("_") else _nearest(name)
+            hint = "" if meant is None else f"; did you mean {meant!r}?"
+            # Without obj=, so that the interpreter does not look for a name of its own.
+            raise AttributeError(f"UpbitStream has no {name!r}{hint}", name=name)
+
     # In a notebook.
 
     def live(self, codes: str | Iterable[str] = ()) -> LiveView:
@@ -284,3 +295,15 @@ class UpbitStream(Subscribing):
         """
         kernel.add_handler(self._engine, NoticeKind.HEALTH, handler)
         return handler
+
+
+# What others call the methods.
+_MEANT = {"subscribe": "trade", "connect": "start", "stop": "close", "disconnect": "close"}
+
+
+def _nearest(name: str) -> str | None:
+    known = [one for one in dir(UpbitStream) if not one.startswith("_")]
+    bare = name.removeprefix("subscribe_").removeprefix("on_")
+    if bare != name and bare in known:
+        return bare
+    return _MEANT.get(name) or nearest(name, known)

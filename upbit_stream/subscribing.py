@@ -44,6 +44,7 @@ from upbit_stream.protocol.demands import (
     candle_type,
     snapshot_demand,
 )
+from upbit_stream.spelling import with_hints
 from upbit_stream.subscription import Subscription
 
 __all__ = ["Subscribing"]
@@ -64,6 +65,7 @@ class Subscribing:
     _config: StreamConfig
     _engine: Engine
 
+    @with_hints
     def ticker(
         self,
         codes: Codes,
@@ -94,6 +96,7 @@ class Subscribing:
         demand = MarketDemand.make("ticker", codes, snapshot, realtime)
         return self._subscribe(demand, callback, overflow, queue_size, history)
 
+    @with_hints
     def trade(
         self,
         codes: Codes,
@@ -112,6 +115,7 @@ class Subscribing:
         demand = MarketDemand.make("trade", codes, snapshot, realtime)
         return self._subscribe(demand, callback, overflow, queue_size, history)
 
+    @with_hints
     def orderbook(
         self,
         codes: Codes,
@@ -134,6 +138,7 @@ class Subscribing:
         demand = OrderbookDemand.make_book(codes, snapshot, realtime, depth, level)
         return self._subscribe(demand, callback, overflow, queue_size, history)
 
+    @with_hints
     def candle(
         self,
         codes: Codes,
@@ -155,6 +160,7 @@ class Subscribing:
         demand = MarketDemand.make(candle_type(unit), codes, snapshot, realtime)
         return self._subscribe(demand, callback, overflow, queue_size, history)
 
+    @with_hints
     def my_order(
         self,
         codes: Codes = (),
@@ -177,6 +183,7 @@ class Subscribing:
         demand = OrderDemand.make_orders(codes)
         return self._subscribe(demand, callback, overflow, queue_size, history)
 
+    @with_hints
     def my_asset(
         self,
         callback: Callable[[MyAsset], object] | None = None,
@@ -198,6 +205,7 @@ class Subscribing:
             )
         return self._subscribe(AssetDemand(), callback, overflow, queue_size, history)
 
+    @with_hints
     def announcement(
         self,
         callback: Callable[[Announcement], object] | None = None,
@@ -217,6 +225,7 @@ class Subscribing:
         demand = AnnouncementDemand.make_announcements(categories, include_body)
         return self._subscribe(demand, callback, overflow, queue_size, history)
 
+    @with_hints
     def indicator(
         self,
         codes: Codes,
@@ -245,6 +254,7 @@ class Subscribing:
         demand = IndicatorDemand.make_indicators(codes, indicators, timeframe)
         return self._subscribe(demand, callback, overflow, queue_size, history)
 
+    @with_hints
     def indicator_signal(
         self,
         codes: Codes,
@@ -286,6 +296,7 @@ class Subscribing:
     ) -> dict[str, Candle]: ...
     @overload
     def snapshot(self, type: str, codes: Codes, *, timeout: float = ...) -> dict[str, Any]: ...
+    @with_hints
     def snapshot(self, type: str, codes: Codes, *, timeout: float = 5.0) -> dict[str, Any]:
         """The present state of each code, once: one event by code, no lasting subscription.
 

@@ -1,0 +1,120 @@
+"""A name that does not exist is answered with the one that was meant."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from upbit_stream import HealthThresholds, ReconnectPolicy, StreamConfig, UpbitStream
+
+# Any: the calls are wrong, and a type checker says so (tests/test_typing.py).
+WRONG: list[tuple[Callable[[Any], Any], str]] = [
+    (
+        lambda s: s.orderbook("KRW-BTC", dept=5),
+        "orderbook() has no option 'dept'; did you mean 'depth'?",
+    ),
+    (
+        lambda s: s.trade("KRW-BTC", calback=print),
+        "trade() has no option 'calback'; did you mean 'callback'?",
+    ),
+    (
+        lambda s: s.ticker("KRW-BTC", xyz=5),
+        "ticker() has no option 'xyz'; choose among codes, callback, snapshot, realtime, overflow, "
+        "queue_size, history",
+    ),
+    (
+        lambda s: s.snapshot("ticker", "KRW-BTC", time_out=5),
+        "snapshot() has no option 'time_out'; did you mean 'timeout'?",
+    ),
+    (
+        lambda s: s.my_asset(histroy=5),
+        "my_asset() has no option 'histroy'; did you mean 'history'?",
+    ),
+]
+WRONG_MAKING: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: StreamConfig(redundency=2),  # type: ignore[call-arg]
+        "StreamConfig() has no option 'redundency'; did you mean 'redundancy'?",
+    ),
+    (
+        lambda: dataclasses.replace(StreamConfig(), overflw="latest"),  # type: ignore[call-arg]
+        "StreamConfig() has no option 'overflw'; did you mean 'overflow'?",
+    ),
+    (
+        lambda: ReconnectPolicy(max_attempt=2),  # type: ignore[call-arg]
+        "ReconnectPolicy() has no option 'max_attempt'; did you mean 'max_attempts'?",
+    ),
+    (
+        lambda: HealthThresholds(ping=2),  # type: ignore[call-arg]
+        "HealthThresholds() has no option 'ping'; choose among ping_latency, "
+        "message_success_rate, reconnection_frequency",
+    ),
+    (
+        lambda: UpbitStream(redundancy=2),  # type: ignore[call-arg]
+        "UpbitStream() has no option 'redundancy'; give it to StreamConfig, as in "
+        "UpbitStream(config=StreamConfig(redundancy=…))",
+    ),
+    (
+        lambda: UpbitStream(redundency=2),  # type: ignore[call-arg]
+        "UpbitStream() has no option 'redundency'; give it to StreamConfig, as in "
+        "UpbitStream(config=StreamConfig(redundancy=…))",
+    ),
+    (
+        lambda: UpbitStream(secretkey="the-secret"),  # type: ignore[call-arg]
+        "UpbitStream() has no option 'secretkey'; did you mean 'secret_key'?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "text"), WRONG, ids=[text for _, text in WRONG])
+def test_an_option(call: Callable[[Any], Any], text: str) -> None:
+    stream = UpbitStream(access_key="a", secret_key="s")
+    with pytest.raises(TypeError) as caught:
+        call(stream)
+    assert str(caught.value) == text
+    assert stream.subscriptions == ()
+
+
+@pytest.mark.parametrize(("make", "text"), WRONG_MAKING, ids=[text for _, text in WRONG_MAKING])
+def test_an_option_of_what_is_made(make: Callable[[], object], text: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        make()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("trades", "trade"),
+        ("orderbooks", "orderbook"),
+        ("candels", "candle"),
+        ("on_trade", "trade"),
+        ("subscribe_ticker", "ticker"),
+        ("subscribe", "trade"),
+        ("stop", "close"),
+        ("subscription", "subscriptions"),
+    ],
+)
+def test_a_method(name: str, meant: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(UpbitStream(), name)
+    assert str(caught.value) == f"UpbitStream has no {name!r}; did you mean {meant!r}?"
+
+
+@pytest.mark.parametrize("name", ["zzzzzz", "_repr_markdown_", "_trade"])
+def test_what_is_like_nothing(name: str) -> None:
+    assert not hasattr(UpbitStream(), name)
+    with pytest.raises(AttributeError) as caught:
+        getattr(UpbitStream(), name)
+    assert str(caught.value) == f"UpbitStream has no {name!r}"
+
+
+def test_settings_are_copied_and_pickled_as_before() -> None:
+    config = StreamConfig(redundancy=2)
+    assert pickle.loads(pickle.dumps(config)) == copy.deepcopy(config) == config
+    assert dataclasses.replace(config, queue_size=5).queue_size == 5

@@ -1,0 +1,86 @@
+"""Names that do not exist: what is said to who has mistyped one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+__all__ = ["nearest", "with_hints", "with_hints_at_init"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+
+# How alike two names have to be for one to be taken for the other mistyped, from 0 to 1.
+_ALIKE = 0.6
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The name that is most like ``name``; None: none is like it."""
+    import difflib  # for the mistyped only
+
+    alike = difflib.get_close_matches(name, sorted(known), n=1, cutoff=_ALIKE)
+    return alike[0] if alike else None
+
+
+def with_hints(call: Callable[P, R]) -> Callable[P, R]:
+    """``call``, which names the option that was meant when one is given that it does not have.
+
+    For what is called now and then: it costs a look at the names of each call. Type checkers see
+    the same signature as before.
+    """
+    return _checked(call, call.__name__, ())
+
+
+def with_hints_at_init(elsewhere: type | None = None) -> Callable[[type[C]], type[C]]:
+    """The same for making objects of a class, which takes its options by name.
+
+    ``elsewhere`` makes the object for the class's option ``config``: its options are no mistakes in
+    spelling, but belong there.
+    """
+
+    def decorate(cls: type[C]) -> type[C]:
+        others = () if elsewhere is None else tuple(inspect.signature(elsewhere).parameters)
+        where = "" if elsewhere is None else elsewhere.__name__
+        init: Callable[..., None] = cls.__dict__["__init__"]
+        type.__setattr__(cls, "__init__", _checked(init, cls.__name__, others, where))
+        return cls
+
+    return decorate
+
+
+def _checked(
+    call: Callable[P, R], name: str, others: tuple[str, ...], where: str = ""
+) -> Callable[P, R]:
+    options = tuple(inspect.signature(call).parameters)[1:]  # the first one is self
+    known = frozenset(options)
+
+    @functools.wraps(call)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not known.issuperset(kwargs):
+            raise TypeError(_explain(name, kwargs, options, others, where)) from None
+        return call(*args, **kwargs)
+
+    return checked
+
+
+def _explain(
+    name: str,
+    given: Iterable[str],
+    options: tuple[str, ...],
+    others: tuple[str, ...],
+    where: str,
+) -> str:
+    # Their values are not shown: one may be a key.
+    unknown = next(one for one in given if one not in options)
+    headline = f"{name}() has no option {unknown!r}"
+    meant = unknown if unknown in others else nearest(unknown, options)
+    if meant is None:
+        meant = nearest(unknown, others)
+    if meant in others:
+        return f"{headline}; give it to {where}, as in {name}(config={where}({meant}=…))"
+    if meant is not None:
+        return f"{headline}; did you mean {meant!r}?"
+    return f"{headline}; choose among {', '.join(options)}"
