@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from upbit_stream.delivery.callbacks import SelfShowing, callback_name, original
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
+from upbit_stream.delivery.output import OUTPUT_LOST, is_output_lost
 from upbit_stream.errors import CallbackError
 from upbit_stream.events import Event
 
@@ -30,6 +31,7 @@ class Failures:
         self.last_at: datetime | None = None
         self._unlogged = 0
         self._logged_at = 0.0
+        self._output_lost = False
 
     def tell(self, callback: Callable[..., object], event: Event, error: BaseException) -> None:
         """``callback`` raised ``error`` for ``event``."""
@@ -50,6 +52,11 @@ class Failures:
         self._notices.post(NoticeKind.ERROR, told)
 
     def _log(self, headline: str, error: BaseException) -> None:
+        if is_output_lost(error):
+            if not self._output_lost:
+                self._output_lost = True
+                _log.error("%s: %s", headline, OUTPUT_LOST)
+            return
         now = time.monotonic()
         if now - self._logged_at >= _LOG_EVERY:
             also = f" ({self._unlogged} more were not logged)" if self._unlogged else ""

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from upbit_stream.delivery.callbacks import SelfShowing, callback_name, original
 from upbit_stream.delivery.checking import check_handler
+from upbit_stream.delivery.output import OUTPUT_LOST, is_output_lost
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["NoticeBoard", "NoticeKind"]
@@ -46,6 +47,8 @@ class NoticeBoard:
         self._handlers: dict[NoticeKind, tuple[Handler, ...]] = {}
         self._worker: Worker | None = None
         self._ended = False
+        # Whether that was logged. The dispatch thread's.
+        self._output_lost = False
         # A SimpleQueue because its put() may be called from a finalizer, at any moment, even
         # inside another put() on the same thread. None is the end.
         self._queue: SimpleQueue[tuple[NoticeKind, Any] | None] = SimpleQueue()
@@ -124,12 +127,16 @@ class NoticeBoard:
                 try:
                     handler(notice)
                 except BaseException as error:
-                    # Telling on_error of a failing on_error would never end.
-                    headline = (
-                        f"the on_{kind.value} handler {callback_name(handler)} raised; it is "
-                        "called again, mend it by the traceback"
-                    )
-                    if isinstance(handler, SelfShowing):
-                        handler.show(headline, error)
-                    else:
-                        _log.exception(headline)
+                    self._tell(kind, handler, error)
+
+    def _tell(self, kind: NoticeKind, handler: Handler, error: BaseException) -> None:
+        # Telling on_error of a failing on_error would never end.
+        raised = f"the on_{kind.value} handler {callback_name(handler)} raised"
+        headline = f"{raised}; it is called again, mend it by the traceback"
+        if isinstance(handler, SelfShowing):
+            handler.show(headline, error)
+        elif not is_output_lost(error):
+            _log.error(headline, exc_info=error)
+        elif not self._output_lost:
+            self._output_lost = True
+            _log.error("%s: %s", raised, OUTPUT_LOST)
