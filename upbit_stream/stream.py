@@ -227,7 +227,7 @@ class UpbitStream(Subscribing):
     def _repr_html_(self) -> str:
         from upbit_stream.notebook.cards import stream_card
 
-        return stream_card(self)
+        return stream_card(self, closed=self._engine.closing)
 
     if not TYPE_CHECKING:  # a checker knows them all, and refuses the others
 

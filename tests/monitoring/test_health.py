@@ -52,6 +52,16 @@ def test_thresholds_that_cannot_be() -> None:
         StreamConfig(health={"ping_latency": 5})  # type: ignore[arg-type]
 
 
+def test_a_stream_that_was_closed_is_nothing_but_closed(config: StreamConfig) -> None:
+    stream = UpbitStream(config=config)
+    assert not stream.health().closed
+    stream.close()
+    health = stream.health()
+    assert health.closed
+    assert not health.is_healthy()
+    assert health.problems == ("it is closed",)
+
+
 def test_a_stream_that_is_well(config: StreamConfig, sim: Simulator) -> None:
     with UpbitStream(config=config) as stream:
         assert stream.health().problems == ("it is disconnected",)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
@@ -144,8 +147,12 @@ def test_a_stream_and_its_subscriptions(config: StreamConfig, sim: Simulator) ->
         assert "connected\n" in page.text
         assert "orderbook KRW-BTC" in page.text
         assert sim.url in page.text
-    assert "closed" in shown(trades).text
-    assert "disconnected" in shown(stream).text
+    for over in (trades, stream, stream.health()):
+        assert "closed" in shown(over).text
+        html = over._repr_html_()
+        assert "#75829a" in html  # grey: no fault, and no warning
+        assert "#d6455d" not in html
+        assert "#b7791f" not in html
 
 
 def test_no_key_is_shown(config: StreamConfig) -> None:
@@ -210,3 +217,42 @@ def test_amounts(value: float, text: str) -> None:
 )
 def test_ages(value: float | None, text: str) -> None:
     assert figures.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        (345_678.0, "345,678.0"),
+        (2_423_456.0, "242만"),
+        (1.286e10, "128.60억"),
+        (Decimal(5_740_000_000_000), "5.74조"),
+    ],
+)
+def test_amounts_in_korean(
+    value: float | Decimal, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    assert figures.amount(value) == text  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="no zone can be chosen")
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("KST-9", "2026-11-26 09:00:00 KST"),
+        ("UTC0", "2026-11-26 00:00:00 UTC"),
+        ("<+0530>-5:30", "2026-11-26 05:30:00 UTC+0530"),
+    ],
+)
+def test_a_time_says_its_zone(zone: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", zone)
+            time.tzset()
+            moment = datetime(2026, 11, 26, tzinfo=timezone.utc)
+            assert figures.clock(moment) == text
+            book = Orderbook(timestamp=int(moment.timestamp() * 1000))
+            assert text in shown(book).text
+    finally:
+        time.tzset()

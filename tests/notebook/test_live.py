@@ -183,7 +183,11 @@ def test_it_ends(kernel: Kernel, end: str) -> None:
     kernel.say(widget, view="one", visible=True)
     assert drawing(kernel) == 0
     if end == "stream.close()":
-        assert kernel.value(widget, "_foot")["over"]
+        foot = kernel.value(widget, "_foot")
+        assert foot["over"]
+        # Closed on purpose: grey, and no fault.
+        assert (foot["state"], foot["state_tone"]) == ("closed", "over")
+        assert (foot["health"], foot["problem"]) == ("", "")
     else:
         assert kernel.ask("stream.subscriptions, stream.trade('KRW-BTC').closed") == "() False"
 

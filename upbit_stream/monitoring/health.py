@@ -66,10 +66,14 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
     connections: tuple[ConnectionHealth, ...] = ()
     #: What :meth:`is_healthy` compares with: ``StreamConfig.health``.
     thresholds: HealthThresholds = HealthThresholds()
+    #: Whether the stream was closed: then that is the only problem that it has.
+    closed: bool = False
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, in words; nothing, if it is healthy."""
+        if self.closed:
+            return ("it is closed",)
         limits = self.thresholds
         found = []
         if self.state is not ConnectionState.CONNECTED:
@@ -182,6 +186,7 @@ def connection_health(
 
 def stream_health(
     state: ConnectionState,
+    closed: bool,
     connections: Sequence[tuple[str, ConnectionState, Traffic]],
     stats: StreamStats,
     success_rate: float,
@@ -199,6 +204,7 @@ def stream_health(
     spread = _Spread(_recent_latencies([traffic for _, _, traffic in connections], now))
     return ConnectionHealth(
         state=state,
+        closed=closed,
         ping_latency=max(pings, default=None),
         message_success_rate=success_rate,
         reconnection_frequency=max((one.reconnection_frequency for one in each), default=0.0),

@@ -94,6 +94,7 @@ class Monitor:
         last_error: datetime | None = max((one for one in errors if one is not None), default=None)
         return stream_health(
             stream.state,
+            stream.closing,
             [
                 (line.name, line.state, line.traffic)
                 for connection in stream.leased

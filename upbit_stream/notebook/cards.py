@@ -36,6 +36,10 @@ def _state(state: ConnectionState) -> Text:
     return Text(say(state.value), state_tone(state))
 
 
+def _closed() -> Text:
+    return Text(say("closed"), Tone.OVER)
+
+
 def _codes(codes: tuple[str, ...]) -> str:
     more = f" … +{len(codes) - _CODES:,}" if len(codes) > _CODES else ""
     return ", ".join(codes[:_CODES]) + more
@@ -45,7 +49,7 @@ def _alarm(count: int) -> Text:
     return Text(f"{count:,}", Tone.BAD if count else Tone.PLAIN)
 
 
-def stream_card(stream: UpbitStream) -> str:
+def stream_card(stream: UpbitStream, *, closed: bool) -> str:
     """A stream: its connections, its subscriptions, what it did."""
     stats, subscriptions = stream.stats, stream.subscriptions
     rows = [
@@ -69,7 +73,7 @@ def stream_card(stream: UpbitStream) -> str:
     hidden = len(subscriptions) - len(lines)
     return card(
         "UpbitStream",
-        _state(stream.state),
+        _closed() if closed else _state(stream.state),
         facts(rows),
         below,
         note(f"… +{hidden:,}") if hidden else "",
@@ -98,7 +102,7 @@ def subscription_card(subscription: Subscription[Any], callbacks: str) -> str:
         badge = Text(say("error"), Tone.BAD)
         rows.append((say("error"), Text(str(subscription.error), Tone.BAD)))
     elif subscription.closed:
-        badge = Text(say("closed"), Tone.WARNING)
+        badge = _closed()
     else:
         badge = Text(subscription.type, Tone.FALL)
     return card("Subscription", badge, facts(rows))
@@ -106,11 +110,13 @@ def subscription_card(subscription: Subscription[Any], callbacks: str) -> str:
 
 def health_card(health: ConnectionHealth) -> str:
     """Health: the figures, the problems, each connection."""
-    badge = Text(say("healthy"), Tone.GOOD)
-    if not health.is_healthy():
+    badge, problems = Text(say("healthy"), Tone.GOOD), health.problems
+    if health.closed:
+        badge, problems = _closed(), ()  # as it was meant to be
+    elif problems:
         badge = Text(say("not healthy"), Tone.BAD)
     rows: list[tuple[str, str | Text]] = [
-        (say("state"), say(health.state.value)),
+        (say("state"), say("closed" if health.closed else health.state.value)),
         (
             say("ping"),
             f"{figures.milliseconds(health.ping_latency)} ({say('median')} "
@@ -140,8 +146,8 @@ def health_card(health: ConnectionHealth) -> str:
     if health.connections:
         titles = ("connection", "state", "ping", "messages a second", "reconnects")
         below = table([say(one) for one in titles], map(_connection, health.connections))
-    problems = "".join(note(problem, Tone.BAD) for problem in health.problems)
-    return card(f"{say('Health')} · {health.name}", badge, problems, facts(rows), below)
+    notes = "".join(note(problem, Tone.BAD) for problem in problems)
+    return card(f"{say('Health')} · {health.name}", badge, notes, facts(rows), below)
 
 
 def _connection(health: ConnectionHealth) -> Row:

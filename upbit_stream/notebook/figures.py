@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from upbit_stream.notebook.words import is_korean
+
 __all__ = ["amount", "bytes_", "clock", "milliseconds", "percent", "price", "seconds"]
+
+# From where on amounts are written in a unit, its size, its decimals, and its name. A million is a
+# hundred of the Korean unit, so that needs none.
+_UNITS = ((1e12, 1e12, 2, "T"), (1e9, 1e9, 2, "B"), (1e6, 1e6, 2, "M"))
+_UNITS_KO = ((1e12, 1e12, 2, "조"), (1e8, 1e8, 2, "억"), (1e6, 1e4, 0, "만"))
 
 
 def price(value: float | None) -> str:
@@ -21,9 +28,9 @@ def amount(value: float | None) -> str:
     """A size or a turnover, in at most ten or so characters."""
     if value is None:
         return "–"
-    for bound, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+    for bound, size, places, unit in _UNITS_KO if is_korean() else _UNITS:
         if value >= bound:
-            return f"{float(value) / bound:,.2f}{letter}"
+            return f"{float(value) / size:,.{places}f}{unit}"
     text = f"{value:,.{1 if value >= 1000 else 3 if value >= 1 else 8}f}"
     return text.rstrip("0").rstrip(".") if value < 1 else text
 
@@ -63,5 +70,11 @@ def bytes_(count: float | None) -> str:
 
 
 def clock(moment: datetime | None) -> str:
-    """A moment here, with its date."""
-    return "–" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A moment here, with its date and the zone: frames and pictures are in UTC."""
+    if moment is None:
+        return "–"
+    here = moment.astimezone()
+    zone = here.tzname() or ""
+    # On Windows zones have long names.
+    written = "%Z" if zone.isalpha() and len(zone) < 6 else "UTC%z"
+    return here.strftime(f"%Y-%m-%d %H:%M:%S {written}")

@@ -24,12 +24,17 @@ def foot_of(engine: Engine, *, stopped: bool) -> dict[str, Any]:
         f"{say('reconnects')} {health.reconnects:,}",
         f"{say('dropped')} {health.dropped:,}",
     ]
-    return {
-        "state": say("stopped") if stopped else say(state.value),
-        "state_tone": "" if stopped else _TONES.get(state, ""),
+    foot = {
+        "state": say(state.value),
+        "state_tone": _TONES.get(state, ""),
         "health": say("healthy") if healthy else say("not healthy"),
         "health_tone": "good" if healthy else "bad",
         "facts": " · ".join(told),
         "problem": "; ".join(health.problems),
-        "over": stopped or engine.closing,
+        "over": stopped or health.closed,
     }
+    if stopped:
+        foot.update(state=say("stopped"), state_tone="over")
+    if health.closed:  # as it was meant to be: nothing to say of its health
+        foot.update(state=say("closed"), state_tone="over", health="", problem="")
+    return foot

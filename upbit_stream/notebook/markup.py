@@ -40,6 +40,8 @@ class Tone(Enum):
     GOOD = "#179a50"
     WARNING = "#b7791f"
     BAD = "#d6455d"
+    #: What is over, as it was meant to be.
+    OVER = "#75829a"
     RISE = "#dc4a5a"
     FALL = "#3f83e0"
 
