@@ -1,0 +1,154 @@
+"""What a broker must be able to do: for another one, write these two protocols, and add its scheme.
+
+Whoever holds a sink or a source calls it from one thread only. Every call ends within seconds; what
+keeps it from doing its work is a :class:`BrokerUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from upbit_stream.errors import ConnectionFailedError, UpbitStreamError
+from upbit_stream.relay.entries import Entry
+from upbit_stream.relay.lanes import Lane
+
+__all__ = [
+    "BrokerRefused",
+    "BrokerUnavailable",
+    "Record",
+    "Sink",
+    "Source",
+    "open_sink",
+    "open_source",
+    "public_url",
+]
+
+
+class BrokerUnavailable(UpbitStreamError):
+    """The broker is away, too slow, or out of memory: worth another attempt."""
+
+
+class BrokerRefused(ConnectionFailedError):
+    """The broker will not have us (wrong password, wrong address): no attempt can help."""
+
+
+class Record(NamedTuple):
+    """An entry as it comes back."""
+
+    lane: Lane
+    #: Where it stands in its lane; only the broker knows what it means.
+    position: str
+    payload: bytes
+
+
+class Sink(Protocol):
+    """Where a relay's events go."""
+
+    def open(self) -> str:
+        """Connect; what names the broker's memory: another name than the last time says that it may
+        have lost what it was sent.
+        """
+
+    def send(self, entries: Sequence[Entry]) -> int:
+        """Add these, those of each lane in their order; how many were new. One that is there
+        already (by its lane, order and mark) is left out by the broker itself. So is one of a state
+        (anything but trades) that is older than the newest. May be given the same ones again.
+        """
+
+    def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, int]:
+        """The largest order that each lane has had; those that are empty are left out."""
+
+    def tell(self, notice: bytes) -> None:
+        """Put a notice (see :mod:`upbit_stream.relay.notices`) on the side channel."""
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        """Leave a publisher's report, in place of its last one; all publishers' reports that were
+        left within the last seconds.
+        """
+
+    def close(self) -> None:
+        """Free what it holds. May be opened again."""
+
+
+class Source(Protocol):
+    """Where a consumer's events come from. A position is a place in a lane: what is read are the
+    entries behind it.
+    """
+
+    def open(self) -> None:
+        """Connect."""
+
+    def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
+        """The newest entry of each lane; those that are empty are left out."""
+
+    def beginning(self, milliseconds: int) -> str:
+        """The position before the first entry that came at that time (since the epoch) or later."""
+
+    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Record]:
+        """The next entries behind these positions; waits ``timeout`` seconds at most for one."""
+
+    def notices(self) -> Sequence[bytes]:
+        """What came on the side channel since the last call; the first call begins."""
+
+    def share(self, group: str, member: str, lanes: Sequence[Lane]) -> Mapping[Lane, str | None]:
+        """Have this member's part of the lanes, for some seconds: to be called every second. With
+        each the position where the group stopped (None: it never began).
+        """
+
+    def commit(self, group: str, member: str, positions: Mapping[Lane, str]) -> None:
+        """Note how far this member has come with lanes of its own; those that it has lost
+        meanwhile are left alone.
+        """
+
+    def leave(self, group: str, member: str, lanes: Sequence[Lane]) -> None:
+        """Give up lanes, so that another member can have them at once."""
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        """Leave a consumer's report; the publishers' reports of the last seconds."""
+
+    def close(self) -> None:
+        """Free what it holds. May be opened again."""
+
+
+def open_sink(url: str, **settings: float | None) -> Sink:
+    """The sink for a broker's URL. ``ValueError`` for one that there is none for."""
+    _scheme_of(url)
+    from upbit_stream.relay.redis_sink import RedisSink
+
+    return RedisSink(url, **settings)  # type: ignore[arg-type]
+
+
+def open_source(url: str) -> Source:
+    """The source for a broker's URL. ``ValueError`` for one that there is none for."""
+    _scheme_of(url)
+    from upbit_stream.relay.redis_source import RedisSource
+
+    return RedisSource(url)
+
+
+def _scheme_of(url: object) -> str:
+    if not isinstance(url, str):
+        raise TypeError(f"{url!r}: the URL of a broker is needed, as redis://host:6379")
+    try:
+        parts = urlsplit(url)
+        right = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        parts, right = SplitResult("", "", "", "", ""), False
+    if not right or parts.scheme not in ("redis", "rediss"):
+        raise ValueError(
+            f"{public_url(url)!r}: the URL of a broker is needed, as redis://host:6379 (or "
+            "rediss:// with TLS)"
+        )
+    return parts.scheme
+
+
+def public_url(url: str) -> str:
+    """The URL without the password that it may hold."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "?"
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{parts.path}"
