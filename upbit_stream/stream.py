@@ -29,6 +29,7 @@ from upbit_stream.totals import StreamStats
 
 if TYPE_CHECKING:
     from upbit_stream.notebook.live import LiveView
+    from upbit_stream.relay import RelaySource
 
 __all__ = ["UpbitStream"]
 
@@ -59,6 +60,10 @@ class UpbitStream(Subscribing):
 
     ``pool``: whose connections it shares, instead of those of the process.
 
+    ``source``: a broker to read from instead of the exchange, as ``"redis://host:6379"`` or a
+    :class:`~upbit_stream.relay.RelaySource`; there a :class:`~upbit_stream.relay.Relay` publishes,
+    or ``upbit-stream publish``. Everything else stays as it is, for public market data.
+
     ``ValueError`` for another region, or for a URL in the environment that is none; ``TypeError``
     for keys that are no strings.
     """
@@ -71,6 +76,7 @@ class UpbitStream(Subscribing):
         secret_key: str | None = None,
         config: StreamConfig | None = None,
         pool: ConnectionPool | None = None,
+        source: str | RelaySource | None = None,
     ) -> None:
         if config is not None and not isinstance(config, StreamConfig):
             raise TypeError(f"config={config!r}: give a StreamConfig(…)")
@@ -78,7 +84,7 @@ class UpbitStream(Subscribing):
         self._region = find_region(region)
         credentials = find_credentials(access_key, secret_key)
         pool = default_pool() if pool is None else pool
-        self._engine = Engine(self._region, self._config, credentials, pool)
+        self._engine = Engine(self._region, self._config, credentials, pool, _source_of(source))
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
         weakref.finalize(self, self._engine.abandon).atexit = False
 
@@ -273,3 +279,11 @@ class UpbitStream(Subscribing):
         """
         kernel.add_handler(self._engine, NoticeKind.HEALTH, handler)
         return handler
+
+
+def _source_of(source: str | RelaySource | None) -> RelaySource | None:
+    if source is None:
+        return None
+    from upbit_stream.relay.place import as_source  # only here: few need it
+
+    return as_source(source)

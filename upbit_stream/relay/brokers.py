@@ -20,6 +20,7 @@ __all__ = [
     "Record",
     "Sink",
     "Source",
+    "check_url",
     "open_sink",
     "open_source",
     "public_url",
@@ -92,18 +93,25 @@ class Source(Protocol):
     def notices(self) -> Sequence[bytes]:
         """What came on the side channel since the last call; the first call begins."""
 
-    def share(self, group: str, member: str, lanes: Sequence[Lane]) -> Mapping[Lane, str | None]:
-        """Have this member's part of the lanes, for some seconds: to be called every second. With
-        each the position where the group stopped (None: it never began).
+    def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:
+        """The lanes that may have had more entries behind these positions than they have now,
+        because the broker keeps no more: from when until when (milliseconds since the epoch).
         """
 
-    def commit(self, group: str, member: str, positions: Mapping[Lane, str]) -> None:
-        """Note how far this member has come with lanes of its own; those that it has lost
-        meanwhile are left alone.
+    def share(
+        self, group: str, member: str, lanes: Sequence[Lane]
+    ) -> tuple[Mapping[Lane, str | None], Sequence[Lane]]:
+        """Be a member for some seconds: to be called every second. The lanes that are this member's
+        own then, with the positions where the group stopped (None: it never began); and those of
+        them that it is to leave to others.
         """
 
-    def leave(self, group: str, member: str, lanes: Sequence[Lane]) -> None:
-        """Give up lanes, so that another member can have them at once."""
+    def commit(
+        self, group: str, member: str, positions: Mapping[Lane, str], leaving: Sequence[Lane]
+    ) -> None:
+        """Note how far this member has come with lanes of its own, and leave some of these to
+        others. What is not its own any more is left alone.
+        """
 
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         """Leave a consumer's report; the publishers' reports of the last seconds."""
@@ -114,7 +122,7 @@ class Source(Protocol):
 
 def open_sink(url: str, **settings: float | None) -> Sink:
     """The sink for a broker's URL. ``ValueError`` for one that there is none for."""
-    _scheme_of(url)
+    check_url(url)
     from upbit_stream.relay.redis_sink import RedisSink
 
     return RedisSink(url, **settings)  # type: ignore[arg-type]
@@ -122,13 +130,14 @@ def open_sink(url: str, **settings: float | None) -> Sink:
 
 def open_source(url: str) -> Source:
     """The source for a broker's URL. ``ValueError`` for one that there is none for."""
-    _scheme_of(url)
+    check_url(url)
     from upbit_stream.relay.redis_source import RedisSource
 
     return RedisSource(url)
 
 
-def _scheme_of(url: object) -> str:
+def check_url(url: object) -> None:
+    """Refuse what is no URL of a broker, with ``ValueError`` or ``TypeError``."""
     if not isinstance(url, str):
         raise TypeError(f"{url!r}: the URL of a broker is needed, as redis://host:6379")
     try:
@@ -141,7 +150,6 @@ def _scheme_of(url: object) -> str:
             f"{public_url(url)!r}: the URL of a broker is needed, as redis://host:6379 (or "
             "rediss:// with TLS)"
         )
-    return parts.scheme
 
 
 def public_url(url: str) -> str:

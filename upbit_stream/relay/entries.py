@@ -103,12 +103,13 @@ class EntryReader:
         publisher received it.
         """
         try:
-            event: Event = self._decoders[lane.type.partition(".")[0]](payload)
+            event: Any = self._decoders[lane.type.partition(".")[0]](payload)
         except (KeyError, msgspec.MsgspecError):
             event = self._read_patiently(payload)
         if event.code != lane.code or event.type != lane.type:
             raise _none_of_it(payload)
-        return event
+        found: Event = event
+        return found
 
     def _read_patiently(self, payload: bytes) -> Event:
         try:

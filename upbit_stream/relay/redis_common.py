@@ -1,13 +1,13 @@
 """What sink and source share on Redis: the names of its keys, the connection, what its errors mean.
 
-========================================  =====================================================
+========================================  ======================================================
 ``upbit:trade:KRW-BTC``                   a stream of entries; their only field is ``e``
 ``upbit:trade:KRW-BTC:seen`` ``:old``     ids of its trades, two sets of bounded size
 ``upbit:orders``                          a hash: what is known of each lane's order
 ``upbit:notices``                         a stream: gaps and states; their only field is ``n``
 ``upbit:publishers`` ``upbit:consumers``  hashes of reports, the time of each before it
-``upbit:group:NAME:…``                    ``members``, ``owners``, ``until``, ``positions``
-========================================  =====================================================
+``upbit:group:NAME:…``                    ``members``, and of each lane ``owners``, ``positions``
+========================================  ======================================================
 
 A lane is one key, and one script writes many lanes: so it is one Redis, not a cluster of them.
 """
@@ -28,6 +28,7 @@ __all__ = [
     "PUBLISHERS",
     "connect",
     "fresh_reports",
+    "group_key",
     "key_of",
     "translated",
 ]
