@@ -116,6 +116,9 @@ class Source(Protocol):
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         """Leave a consumer's report; the publishers' reports of the last seconds."""
 
+    def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
+        """The reports of the last seconds, by name: of publishers, and of consumers."""
+
     def close(self) -> None:
         """Free what it holds. May be opened again."""
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from upbit_stream.recovery.gaps import Gap
 
-__all__ = ["ConsumerReport", "Notice", "PublisherReport", "covered", "read_reports"]
+__all__ = [
+    "ConsumerReport",
+    "Notice",
+    "PublisherReport",
+    "covered",
+    "read_consumers",
+    "read_reports",
+]
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,16 +78,24 @@ class ConsumerReport(msgspec.Struct, frozen=True):
 
 _notice = msgspec.json.Decoder(Notice)
 _publisher = msgspec.json.Decoder(PublisherReport)
+_consumer = msgspec.json.Decoder(ConsumerReport)
+
+
+def read_consumers(texts: Mapping[str, bytes]) -> dict[str, ConsumerReport]:
+    """Reports of consumers, as :func:`read_reports`."""
+    reports = {}
+    for name, text in texts.items():
+        with suppress(msgspec.MsgspecError):
+            reports[name] = _consumer.decode(text)
+    return reports
 
 
 def read_reports(texts: Mapping[str, bytes]) -> dict[str, PublisherReport]:
     """Reports of publishers, by their names; those of a version that writes others are left out."""
     reports = {}
     for name, text in texts.items():
-        try:
+        with suppress(msgspec.MsgspecError):
             reports[name] = _publisher.decode(text)
-        except msgspec.MsgspecError:
-            continue
     return reports
 
 

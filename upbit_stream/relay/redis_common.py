@@ -26,6 +26,7 @@ __all__ = [
     "NOTICES",
     "ORDERS",
     "PUBLISHERS",
+    "all_reports",
     "connect",
     "fresh_reports",
     "group_key",
@@ -122,6 +123,20 @@ def translated(url: str) -> Iterator[None]:
         raise BrokerRefused(f"{public_url(url)}: {error}") from error
     except exceptions.RedisError as error:  # out of memory, read only, no longer a stream …
         raise BrokerUnavailable(f"{public_url(url)}: {error}") from error
+
+
+def all_reports(client: Any) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The reports of the living publishers and consumers."""
+    now = int(client.time()[0])
+    told: list[dict[str, bytes]] = []
+    for key in (PUBLISHERS, CONSUMERS):
+        reports = {}
+        for name, text in client.hgetall(key).items():
+            at, _, report = text.partition(b" ")
+            if now - int(at) <= _FRESH:
+                reports[name.decode()] = report
+        told.append(reports)
+    return told[0], told[1]
 
 
 def fresh_reports(client: Any, own: str, name: str, report: bytes) -> dict[str, bytes]:

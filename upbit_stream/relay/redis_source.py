@@ -10,6 +10,7 @@ from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.redis_common import (
     CONSUMERS,
     NOTICES,
+    all_reports,
     connect,
     fresh_reports,
     group_key,
@@ -173,6 +174,10 @@ class RedisSource:
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         with translated(self._url):
             return fresh_reports(self._opened, CONSUMERS, name, report)
+
+    def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
+        with translated(self._url):
+            return all_reports(self._opened)
 
     @property
     def _opened(self) -> Any:
