@@ -105,9 +105,9 @@ def test_two_publishers_are_killed_at_random(
             publisher.kill()
 
 
-@pytest.mark.parametrize(
-    "seconds", [2.0, pytest.param(20.0, marks=[pytest.mark.soak, pytest.mark.timeout(300)])]
-)
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seconds", [20.0])
 @pytest.mark.parametrize("how", ["cut off", "restarted empty"])
 def test_the_broker_is_away_for_a_while(
     market: SimulatorProcess, redis_server: RedisServer, seconds: float, how: str
@@ -156,19 +156,11 @@ def test_the_codes_of_a_member_that_dies_go_on_with_the_others(
             eventually(shared)
             time.sleep(1.5)  # what they had at first is with the others for good
             victim = members.pop()
-            code = victim.lines[-1].split()[0]
             victim.kill()
             killed_at = time.monotonic()
-            dead = set(victim.ids(code))
-            eventually(
-                lambda: (
-                    any(set(one.ids(code)[-50:]) - dead for one in members)
-                    and any(
-                        one.lines[-1].split()[0] == code or code in "".join(one.lines[-50:])
-                        for one in members
-                    )
-                )
-            )
+            code = victim.lines[-1].split()[0]
+            dead = victim.ids(code)
+            eventually(lambda: any(one.ids(code)[-1:] > dead[-1:] for one in members))
             assert time.monotonic() - killed_at < 5.0
             ledger = stop(market)
             for one in CODES:

@@ -32,79 +32,95 @@ _NOTICES_KEPT = 1000
 #
 # Of a lane is known (in the hash ORDERS, under its key): for trades the largest id, and up to which
 # id (:floor) nothing new is taken, because that is from before the lane's beginning, or it is not
-# remembered what was there. It follows the sets of ids: when the younger one is full, it becomes
-# the older one. For states the newest timestamp with the marks of what came of that millisecond.
+# remembered what was there. It follows the sets of ids: when the younger one is full (:size), it
+# becomes the older one, and :more is the largest id by then. For states the newest timestamp, and
+# in :more the marks of what came of that millisecond.
 #
 # A trade with an id above the largest is new without a look into the sets; one that is below may be
 # late, and is looked up.
+#
+# KEYS: the hash, then the lanes. ARGV: how many ids are remembered, how to trim and at what, then
+# the number of a lane, order, mark and payload in turns.
 _PUBLISH = """
+local call, find = redis.call, string.find
 local orders = KEYS[1]
-local remembered = tonumber(ARGV[1])
-local trimming, threshold = ARGV[2], ARGV[3]
+local remembered, trimming, threshold = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local fields = {}
+for i = 2, #KEYS do
+  local key = KEYS[i]
+  local n = #fields
+  fields[n + 1], fields[n + 2] = key, key .. ':more'
+  fields[n + 3], fields[n + 4] = key .. ':floor', key .. ':size'
+end
+local told = call('HMGET', orders, unpack(fields))
 local lanes = {}
-local function known(key)
-  local lane = lanes[key]
-  if not lane then
-    local told = redis.call('HMGET', orders, key, key .. ':more', key .. ':floor')
-    lane = {newest = told[1] or '', more = told[2] or '', floor = told[3] or '',
-            seen = key .. ':seen', old = key .. ':old'}
-    lanes[key] = lane
+for i = 2, #KEYS do
+  local at = (i - 2) * 4
+  lanes[i] = {key = KEYS[i], newest = told[at + 1] or '', more = told[at + 2] or '',
+              floor = told[at + 3] or '', size = tonumber(told[at + 4] or 0), ids = {}, added = {}}
+end
+local function is_new(lane, id)
+  if id <= lane.floor or lane.added[id] then
+    return false
   end
-  return lane
+  return call('SISMEMBER', lane.key .. ':seen', id) == 0
+    and call('SISMEMBER', lane.key .. ':old', id) == 0
 end
-local function add(key, payload)
-  redis.call('XADD', key, trimming, '~', threshold, '*', 'e', payload)
-end
-local added = 0
+local count = 0
 for i = 4, #ARGV, 4 do
-  local key, order, mark, payload = KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local lane = known(key)
-  if mark ~= '' then
-    if order > lane.newest then
-      add(key, payload)
-      added = added + 1
-      lane.newest, lane.more, lane.changed = order, mark, true
-    elseif order == lane.newest and not string.find(lane.more, mark, 1, true) then
-      add(key, payload)
-      added = added + 1
-      lane.more, lane.changed = lane.more .. ',' .. mark, true
-    end
-  else
-    local new = order > lane.newest
-    if not new and order > lane.floor then
-      new = redis.call('SISMEMBER', lane.seen, order) == 0
-        and redis.call('SISMEMBER', lane.old, order) == 0
-    end
+  local lane, order, mark = lanes[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2]
+  local new = order > lane.newest
+  if mark == '' then
+    new = new or is_new(lane, order)
     if new then
-      add(key, payload)
-      added = added + 1
-      redis.call('SADD', lane.seen, order)
+      lane.ids[#lane.ids + 1] = order
+      lane.added[order] = true
       if lane.newest == '' then
         lane.floor = order
       end
-      if order > lane.newest then
-        lane.newest = order
-      end
-      lane.changed = true
-      lane.size = (lane.size or redis.call('SCARD', lane.seen) - 1) + 1
-      if lane.size >= remembered then
-        if lane.more > lane.floor then
-          lane.floor = lane.more
-        end
-        lane.more = lane.newest
-        redis.call('RENAME', lane.seen, lane.old)
-        lane.size = 0
-      end
+    end
+  elseif new then
+    lane.more = mark
+  elseif order == lane.newest and not find(lane.more, mark, 1, true) then
+    new = true
+    lane.more = lane.more .. ',' .. mark
+  end
+  if new then
+    call('XADD', lane.key, trimming, '~', threshold, '*', 'e', ARGV[i + 3])
+    count = count + 1
+    lane.changed = true
+    if order > lane.newest then
+      lane.newest = order
     end
   end
 end
-for key, lane in pairs(lanes) do
+local news = {}
+for i = 2, #KEYS do
+  local lane = lanes[i]
+  local ids = #lane.ids
+  if ids > 0 then
+    call('SADD', lane.key .. ':seen', unpack(lane.ids))
+    lane.size = lane.size + ids
+    if lane.size >= remembered then
+      if lane.more > lane.floor then
+        lane.floor = lane.more
+      end
+      lane.more, lane.size = lane.newest, 0
+      call('RENAME', lane.key .. ':seen', lane.key .. ':old')
+    end
+  end
   if lane.changed then
-    redis.call('HSET', orders, key, lane.newest, key .. ':more', lane.more,
-               key .. ':floor', lane.floor)
+    local at, n = (i - 2) * 4, #news
+    news[n + 1], news[n + 2] = fields[at + 1], lane.newest
+    news[n + 3], news[n + 4] = fields[at + 2], lane.more
+    news[n + 5], news[n + 6] = fields[at + 3], lane.floor
+    news[n + 7], news[n + 8] = fields[at + 4], lane.size
   end
 end
-return added
+if #news > 0 then
+  call('HSET', orders, unpack(news))
+end
+return count
 """
 
 
