@@ -304,7 +304,6 @@ class Relay:
     def _open(self) -> None:
         memory = self._sink.open()
         lost = self._memory is not None and memory != self._memory
-        self._memory = memory
         self._connected = True
         self._report_at = 0.0
         _log.info("%s: publishing", self._name)
@@ -313,6 +312,8 @@ class Relay:
             kept = [entry for _, entry in self._tail] + list(self._states.values())
             for begin in range(0, len(kept), _BATCH):
                 self._published += self._sink.send(kept[begin : begin + _BATCH])
+        # Not before: if the broker is lost meanwhile, all of it is sent again.
+        self._memory = memory
 
     def _lose(self, error: BrokerUnavailable, delay: float) -> None:
         if self._connected:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from upbit_stream.recovery.history import IDS_PER_MS
+
 __all__ = ["make_filter"]
 
 # Ids of trades that are remembered for each lane: so many at least, twice as many at most.
 _REMEMBERED = 4096
+
+
+# Milliseconds by which a trade may be late.
+_LATE = 2_000
 
 
 def make_filter(type_: str) -> Callable[[Any], bool]:
@@ -17,7 +23,9 @@ def make_filter(type_: str) -> Callable[[Any], bool]:
 
 
 class _SeenTrades:
-    """By their ids. What is older than all that is remembered counts as seen."""
+    """By their ids. What is older than all that is remembered counts as seen, and so does what is
+    older than the beginning: a snapshot, or shortly before the first trade that was read.
+    """
 
     def __init__(self) -> None:
         self._newest = 0
@@ -29,6 +37,10 @@ class _SeenTrades:
 
     def is_new(self, trade: Any) -> bool:
         id_ = trade.sequential_id or 0
+        if not self._newest:
+            is_snapshot = trade.stream_type == "SNAPSHOT"
+            self._floor = id_ if is_snapshot else id_ - _LATE * IDS_PER_MS
+            self._began_after = self._floor
         if id_ > self._newest:
             self._newest = id_
         elif id_ and (id_ <= self._floor or id_ in self._recent or id_ in self._older):
