@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+_REDIS = ("redis", "rediss")
+_NATS = ("nats", "tls")
+
+
 class BrokerUnavailable(UpbitStreamError):
     """The broker is away, too slow, or out of memory: worth another attempt."""
 
@@ -123,24 +127,32 @@ class Source(Protocol):
         """Free what it holds. May be opened again."""
 
 
-def open_sink(url: str, **settings: float | None) -> Sink:
-    """The sink for a broker's URL. ``ValueError`` for one that there is none for."""
-    check_url(url)
-    from upbit_stream.relay.redis_sink import RedisSink
+def open_sink(url: str, *, max_length: int = 10_000, max_age: float | None = None) -> Sink:
+    """The sink for a broker's URL; ``max_length`` and ``max_age`` (seconds) are what it is to keep
+    of each lane. ``ValueError`` for a URL that there is none for.
+    """
+    if check_url(url) in _REDIS:
+        from upbit_stream.relay.redis_sink import RedisSink
 
-    return RedisSink(url, **settings)  # type: ignore[arg-type]
+        return RedisSink(url, max_length=max_length, max_age=max_age)
+    from upbit_stream.relay.nats_sink import NatsSink
+
+    return NatsSink(url, max_length=max_length, max_age=max_age)
 
 
 def open_source(url: str) -> Source:
     """The source for a broker's URL. ``ValueError`` for one that there is none for."""
-    check_url(url)
-    from upbit_stream.relay.redis_source import RedisSource
+    if check_url(url) in _REDIS:
+        from upbit_stream.relay.redis_source import RedisSource
 
-    return RedisSource(url)
+        return RedisSource(url)
+    from upbit_stream.relay.nats_source import NatsSource
+
+    return NatsSource(url)
 
 
-def check_url(url: object) -> None:
-    """Refuse what is no URL of a broker, with ``ValueError`` or ``TypeError``."""
+def check_url(url: object) -> str:
+    """The scheme of a broker's URL; ``ValueError`` or ``TypeError`` for what is none."""
     if not isinstance(url, str):
         raise TypeError(f"{url!r}: the URL of a broker is needed, as redis://host:6379")
     try:
@@ -148,11 +160,12 @@ def check_url(url: object) -> None:
         right = bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is none
         parts, right = SplitResult("", "", "", "", ""), False
-    if not right or parts.scheme not in ("redis", "rediss"):
+    if not right or parts.scheme not in (*_REDIS, *_NATS):
         raise ValueError(
-            f"{public_url(url)!r}: the URL of a broker is needed, as redis://host:6379 (or "
-            "rediss:// with TLS)"
+            f"{public_url(url)!r}: the URL of a broker is needed, as redis://host:6379 or "
+            "nats://host:4222 (rediss:// or tls:// with TLS)"
         )
+    return parts.scheme
 
 
 def public_url(url: str) -> str:

@@ -17,7 +17,8 @@ __all__ = ["RelaySource", "as_source"]
 class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
     """A broker as the source of a stream: ``UpbitStream(source=RelaySource(url=…, name=…))``.
 
-    ``url``: ``redis://[:password@]host:port[/db]``, or ``rediss://`` with TLS.
+    ``url``: ``redis://[:password@]host:port[/db]``, ``rediss://`` with TLS; or
+    ``nats://[user:password@]host:port``, ``tls://`` with TLS.
 
     Without more the stream begins now: with the newest event of each code as its snapshot.
     ``since`` (an aware datetime): with the first event that the broker has of that time.
@@ -44,7 +45,7 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
                 )
         if self.name is not None and not _is_name(self.name):
             raise ValueError(
-                f"name={self.name!r}: letters, digits, dots, dashes and underscores are needed"
+                f"name={self.name!r}: letters (a to z), digits, dashes and underscores are needed"
             )
 
     @property
@@ -70,7 +71,8 @@ def _is_name(name: object) -> bool:
     return (
         isinstance(name, str)
         and 0 < len(name) <= 100
-        and all(one.isalnum() or one in ".-_" for one in name)
+        and name.isascii()
+        and all(one.isalnum() or one in "-_" for one in name)
     )
 
 
