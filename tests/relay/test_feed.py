@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from tests.conftest import GatedCallback, eventually
-from tests.relay.servers import RedisServer, needs_redis
+from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import (
     AuthenticationError,
     ConnectionFailedError,
@@ -28,15 +29,15 @@ from upbit_stream import (
     UpbitStream,
 )
 from upbit_stream.relay import Relay, RelaySource, following
+from upbit_stream.relay.brokers import open_sink
+from upbit_stream.relay.lanes import Lane
 from upbit_stream.simulator import Simulator
-
-pytestmark = needs_redis
 
 
 class Desk:
     """A simulator's market, published; and streams that read it."""
 
-    def __init__(self, sim: Simulator, config: StreamConfig, server: RedisServer) -> None:
+    def __init__(self, sim: Simulator, config: StreamConfig, server: Broker) -> None:
         self.sim = sim
         self.server = server
         self.config = config
@@ -59,16 +60,16 @@ class Desk:
     def settle(self) -> None:
         """Wait until everything that was made is published."""
 
-        def done() -> bool:
-            with self.server.client() as client:
-                for code in ("KRW-BTC", "KRW-ETH"):
-                    ledger = self.sim.ledger(code)
-                    known = client.hget("upbit:orders", f"upbit:trade:{code}")
-                    if ledger and int(known or 0) < ledger[-1]:
-                        return False
-            return True
+        lanes = {code: Lane("trade", code) for code in ("KRW-BTC", "KRW-ETH")}
 
-        eventually(done)
+        def done() -> bool:
+            newest = sink.newest(list(lanes.values()))
+            ledgers = {lane: self.sim.ledger(code) for code, lane in lanes.items()}
+            return all(newest.get(lane, 0) >= ids[-1] for lane, ids in ledgers.items() if ids)
+
+        with closing(open_sink(self.server.url)) as sink:
+            sink.open()
+            eventually(done)
 
     def close(self) -> None:
         self.relay.close()
@@ -76,7 +77,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(sim: Simulator, config: StreamConfig, redis_server: RedisServer) -> Iterator[Desk]:
+def desk(sim: Simulator, config: StreamConfig, broker: Broker) -> Iterator[Desk]:
+    desk = Desk(sim, config, broker)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def redis_desk(sim: Simulator, config: StreamConfig, redis_server: RedisServer) -> Iterator[Desk]:
     desk = Desk(sim, config, redis_server)
     yield desk
     desk.close()
@@ -164,24 +172,25 @@ def test_a_subscription_that_blocks_loses_nothing(desk: Desk) -> None:
     assert ids(gated.seen)[1:] == desk.sim.ledger("KRW-BTC")
 
 
-def test_from_a_time(desk: Desk) -> None:
-    desk.sim.burst(100, ["KRW-BTC"])
-    desk.settle()
-    with desk.server.client() as client:
+@needs_redis
+def test_from_a_time(redis_desk: Desk, redis_server: RedisServer) -> None:
+    redis_desk.sim.burst(100, ["KRW-BTC"])
+    redis_desk.settle()
+    with redis_server.client() as client:
         rows: list[Any] = client.xrange("upbit:trade:KRW-BTC")
     moments = [int(row[0].partition(b"-")[0]) for row in rows]
     # All that came in the millisecond of the last one, by the broker's clock.
     since = datetime.fromtimestamp(moments[-1] / 1000, timezone.utc)
     for source, count in (
-        (RelaySource(url=desk.server.url, since=since), moments.count(moments[-1])),
-        (f"{desk.server.url}?since=2020-01-01T00:00:00Z", 101),
+        (RelaySource(url=redis_desk.server.url, since=since), moments.count(moments[-1])),
+        (f"{redis_desk.server.url}?since=2020-01-01T00:00:00Z", 101),
     ):
         trades: list[Trade] = []
-        with desk.reader(source=source) as stream:
+        with redis_desk.reader(source=source) as stream:
             stream.trade("KRW-BTC", callback=trades.append)
             eventually(lambda: len(trades) >= count)  # noqa: B023
         assert len(trades) == count
-        assert ids(trades)[-100:] == desk.sim.ledger("KRW-BTC")[-count:]
+        assert ids(trades)[-100:] == redis_desk.sim.ledger("KRW-BTC")[-count:]
 
 
 def test_a_broker_that_hangs_or_restarts_costs_nothing(desk: Desk) -> None:
@@ -232,18 +241,19 @@ def test_gaps_of_the_publisher_are_told(desk: Desk, config: StreamConfig) -> Non
     assert (gap.recovered, gap.codes) == (False, ("KRW-BTC",))
 
 
+@needs_redis
 def test_what_was_trimmed_before_it_was_read_is_told(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    redis_desk: Desk, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gated = GatedCallback()
     gaps: list[Gap] = []
-    with desk.reader() as stream:
+    with redis_desk.reader() as stream:
         stream.on_gap(gaps.append)
         slow = stream.trade("KRW-BTC", callback=gated, queue_size=10, overflow="block")
         eventually(lambda: slow.stats.received)
-        desk.sim.burst(3000, ["KRW-BTC"])
-        desk.settle()
-        with desk.server.client() as client:
+        redis_desk.sim.burst(3000, ["KRW-BTC"])
+        redis_desk.settle()
+        with redis_server.client() as client:
             eventually(lambda: slow.stats.queued >= 10)
             threading.Event().wait(1.5)  # until it has been held up for a look
             client.xtrim("upbit:trade:KRW-BTC", maxlen=10, approximate=False)
@@ -253,12 +263,10 @@ def test_what_was_trimmed_before_it_was_read_is_told(
     assert gaps[0].codes == ("KRW-BTC",)
 
 
-def test_that_nobody_publishes_is_told(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_that_nobody_publishes_is_told(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "_ABANDONED", 0.2)
     errors: list[Exception] = []
-    with UpbitStream(source=redis_server.url, pool=ConnectionPool()) as stream:
+    with UpbitStream(source=broker.url, pool=ConnectionPool()) as stream:
         stream.on_error(errors.append)
         stream.trade("KRW-BTC")
         eventually(lambda: errors)
@@ -279,14 +287,15 @@ def test_lag_is_told(desk: Desk) -> None:
     assert desk.stream.health().lag is None
 
 
-def test_what_a_broker_does_not_carry_is_refused(redis_server: RedisServer) -> None:
-    with UpbitStream(source=redis_server.url, pool=ConnectionPool()) as stream:
+def test_what_a_broker_does_not_carry_is_refused(broker: Broker) -> None:
+    with UpbitStream(source=broker.url, pool=ConnectionPool()) as stream:
         with pytest.raises(SubscriptionError, match="does not go over a broker"):
             stream.my_asset()
         with pytest.raises(SubscriptionError, match="not grouped"):
             stream.orderbook("KRW-BTC", level=1000)
 
 
+@needs_redis
 def test_a_broker_that_will_not_have_us_ends_the_stream() -> None:
     with RedisServer("--requirepass", "secret") as server:
         source = server.url.replace("//", "//:hunter2@")

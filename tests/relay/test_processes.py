@@ -12,9 +12,9 @@ from tests.chaos.oracle import judge
 from tests.conftest import eventually
 from tests.process import SimulatorProcess
 from tests.relay.processes import Publisher, Reader
-from tests.relay.servers import RedisServer, needs_redis
+from tests.relay.servers import Broker
 
-pytestmark = [needs_redis, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 CODES = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 
@@ -47,14 +47,14 @@ def check_whole(reader: Reader, ledger: dict[str, list[int]], codes: Sequence[st
 
 
 def test_three_processes_each_with_its_own_selection(
-    market: SimulatorProcess, redis_server: RedisServer
+    market: SimulatorProcess, broker: Broker
 ) -> None:
     selections = (CODES, ("KRW-BTC",), ("KRW-ETH", "KRW-XRP"))
     with (
-        Publisher(market.url, redis_server.url, *CODES) as publisher,
-        Reader(redis_server.url, *selections[0]) as one,
-        Reader(redis_server.url, *selections[1]) as two,
-        Reader(redis_server.url, *selections[2]) as three,
+        Publisher(market.url, broker.url, *CODES) as publisher,
+        Reader(broker.url, *selections[0]) as one,
+        Reader(broker.url, *selections[1]) as two,
+        Reader(broker.url, *selections[2]) as three,
     ):
         readers = (one, two, three)
         for reader in readers:
@@ -72,18 +72,18 @@ def test_three_processes_each_with_its_own_selection(
     "kills", [2, pytest.param(10, marks=[pytest.mark.soak, pytest.mark.timeout(300)])]
 )
 def test_two_publishers_are_killed_at_random(
-    market: SimulatorProcess, redis_server: RedisServer, kills: int
+    market: SimulatorProcess, broker: Broker, kills: int
 ) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
 
     def begin() -> Publisher:
-        return Publisher(market.url, redis_server.url, *CODES)
+        return Publisher(market.url, broker.url, *CODES)
 
     publishers = [begin(), begin()]
     try:
-        with Reader(redis_server.url, *CODES) as reader:
+        with Reader(broker.url, *CODES) as reader:
             assert isinstance(reader, Reader)
             eventually(lambda: len(reader.lines) > 100)
             victims = [0] * kills + [1] * kills
@@ -110,24 +110,24 @@ def test_two_publishers_are_killed_at_random(
 @pytest.mark.parametrize("seconds", [20.0])
 @pytest.mark.parametrize("how", ["cut off", "restarted empty"])
 def test_the_broker_is_away_for_a_while(
-    market: SimulatorProcess, redis_server: RedisServer, seconds: float, how: str
+    market: SimulatorProcess, broker: Broker, seconds: float, how: str
 ) -> None:
     with (
-        Publisher(market.url, redis_server.url, *CODES, books=True) as publisher,
-        Reader(redis_server.url, *CODES) as reader,
-        Reader(redis_server.url, "KRW-BTC", type_="orderbook") as books,
+        Publisher(market.url, broker.url, *CODES, books=True) as publisher,
+        Reader(broker.url, *CODES) as reader,
+        Reader(broker.url, "KRW-BTC", type_="orderbook") as books,
     ):
         assert isinstance(reader, Reader)
         assert isinstance(books, Reader)
         eventually(lambda: len(reader.lines) > 200 and len(books.lines) > 5)
         if how == "cut off":
-            redis_server.pause()
+            broker.pause()
             time.sleep(seconds)
-            redis_server.resume()
+            broker.resume()
         else:
-            redis_server.kill()
+            broker.kill()
             time.sleep(seconds)
-            redis_server.start()
+            broker.start()
         before = len(books.lines)
         eventually(lambda: len(books.lines) > before + 5)
         ledger = stop(market)
@@ -141,10 +141,10 @@ def test_the_broker_is_away_for_a_while(
 
 
 def test_the_codes_of_a_member_that_dies_go_on_with_the_others(
-    market: SimulatorProcess, redis_server: RedisServer
+    market: SimulatorProcess, broker: Broker
 ) -> None:
-    source = f"{redis_server.url}?name=desk"
-    with Publisher(market.url, redis_server.url, *CODES) as publisher:
+    source = f"{broker.url}?name=desk"
+    with Publisher(market.url, broker.url, *CODES) as publisher:
         members = [Reader(source, *CODES) for _ in range(3)]
         try:
             # Each has a code of its own, at last.

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from tests.conftest import eventually
-from tests.relay.servers import RedisServer, needs_redis
+from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import Drop, Gap, StreamConfig, SubscriptionError, UpbitStream
-from upbit_stream.relay.brokers import BrokerRefused
+from upbit_stream.relay.brokers import BrokerRefused, open_source
 from upbit_stream.relay.entries import EntryReader
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.relay import Relay
 from upbit_stream.simulator import Simulator
 
-pytestmark = needs_redis
-
 BTC = Lane("trade", "KRW-BTC")
 
 
-def published(server: RedisServer, lane: Lane = BTC) -> list[Any]:
+def published(server: Broker, lane: Lane = BTC) -> list[Any]:
     """The events of a lane."""
-    with server.client() as client:
-        rows: list[Any] = client.xrange(f"upbit:{lane.type}:{lane.code}")
     reader = EntryReader("float")
-    return [reader.read(lane, fields[b"e"]) for _, fields in rows]
+    with closing(open_source(server.url)) as source:
+        source.open()
+        positions = {lane: source.beginning(0)}
+        events: list[Any] = []
+        while source.newest([lane]) and (records := source.read(positions, 0.2)):
+            positions[lane] = records[-1].position
+            events += [reader.read(lane, record.payload) for record in records]
+    return events
 
 
-def ids(server: RedisServer, code: str = "KRW-BTC") -> list[int]:
+def ids(server: Broker, code: str = "KRW-BTC") -> list[int]:
     """The trades of a code."""
     return [event.sequential_id for event in published(server, Lane("trade", code))]
 
 
-def is_whole(sim: Simulator, server: RedisServer, code: str = "KRW-BTC") -> bool:
+def is_whole(sim: Simulator, server: Broker, code: str = "KRW-BTC") -> bool:
     """Whether all trades of a code are there, each once and in order, behind the one that was the
     last before the first relay began.
     """
@@ -48,57 +52,57 @@ def stream(config: StreamConfig) -> Iterator[UpbitStream]:
 
 
 def test_every_event_is_published_in_its_order(
-    sim: Simulator, stream: UpbitStream, redis_server: RedisServer
+    sim: Simulator, stream: UpbitStream, broker: Broker
 ) -> None:
-    with Relay(stream, redis_server.url) as relay:
+    with Relay(stream, broker.url) as relay:
         relay.publish(stream.trade(["KRW-BTC", "KRW-ETH"]), stream.ticker("KRW-BTC"))
         relay.publish(stream.orderbook("KRW-BTC"))
         eventually(lambda: relay.stats.published >= 4)  # the snapshots
         sim.burst(200, ["KRW-BTC", "KRW-ETH"])
         sim.trade("KRW-BTC")
         for code in ("KRW-BTC", "KRW-ETH"):
-            eventually(lambda code=code: is_whole(sim, redis_server, code))  # type: ignore[misc]
+            eventually(lambda code=code: is_whole(sim, broker, code))  # type: ignore[misc]
         eventually(lambda: relay.stats.buffered == 0)
-    tickers = published(redis_server, Lane("ticker", "KRW-BTC"))
-    assert tickers[-1].trade_price == published(redis_server)[-1].trade_price
+    tickers = published(broker, Lane("ticker", "KRW-BTC"))
+    assert tickers[-1].trade_price == published(broker)[-1].trade_price
     assert {event.stream_type for event in tickers} == {"REALTIME"}
-    assert published(redis_server, Lane("orderbook", "KRW-BTC"))
+    assert published(broker, Lane("orderbook", "KRW-BTC"))
     stats = relay.stats
     assert (stats.dropped, stats.duplicates, stats.reconnects) == (0, 0, 0)
 
 
 def test_two_relays_are_one_truth(
-    sim: Simulator, config: StreamConfig, stream: UpbitStream, redis_server: RedisServer
+    sim: Simulator, config: StreamConfig, stream: UpbitStream, broker: Broker
 ) -> None:
     with (
         UpbitStream(config=config) as other_stream,
-        Relay(stream, redis_server.url) as one,
-        Relay(other_stream, redis_server.url) as other,
+        Relay(stream, broker.url) as one,
+        Relay(other_stream, broker.url) as other,
     ):
         for relay, its in ((one, stream), (other, other_stream)):
             relay.publish(its.trade("KRW-BTC"), its.orderbook("KRW-BTC"))
         eventually(lambda: one.stats.published + one.stats.duplicates >= 2)
         eventually(lambda: other.stats.published + other.stats.duplicates >= 2)
         sim.burst(300, ["KRW-BTC"])
-        eventually(lambda: is_whole(sim, redis_server))
+        eventually(lambda: is_whole(sim, broker))
         eventually(lambda: one.stats.duplicates + other.stats.duplicates >= 300)
-    books = [event.timestamp for event in published(redis_server, Lane("orderbook", "KRW-BTC"))]
+    books = [event.timestamp for event in published(broker, Lane("orderbook", "KRW-BTC"))]
     assert books == sorted(books)
     total = one.stats.published + other.stats.published
     assert total == 301 + len(books)
 
 
 def test_a_relay_goes_on_where_the_one_before_it_ended(
-    sim: Simulator, config: StreamConfig, redis_server: RedisServer
+    sim: Simulator, config: StreamConfig, broker: Broker
 ) -> None:
     gaps: list[Gap] = []
     for _ in range(3):
-        with UpbitStream(config=config) as stream, Relay(stream, redis_server.url) as relay:
+        with UpbitStream(config=config) as stream, Relay(stream, broker.url) as relay:
             relay.on_gap(gaps.append)
             relay.publish(stream.trade("KRW-BTC"))
             eventually(lambda: relay.stats.published > 0)
             sim.burst(50, ["KRW-BTC"])
-            eventually(lambda: is_whole(sim, redis_server))
+            eventually(lambda: is_whole(sim, broker))
         # While there is none.
         sim.burst(700, ["KRW-BTC"])
     # Of 700 each the last one came as a snapshot, or was fetched with the others.
@@ -107,21 +111,22 @@ def test_a_relay_goes_on_where_the_one_before_it_ended(
 
 
 def test_while_the_broker_hangs_everything_waits(
-    sim: Simulator, stream: UpbitStream, redis_server: RedisServer
+    sim: Simulator, stream: UpbitStream, broker: Broker
 ) -> None:
-    with Relay(stream, redis_server.url) as relay:
+    with Relay(stream, broker.url) as relay:
         relay.publish(stream.trade("KRW-BTC"))
         eventually(lambda: relay.stats.published)
-        redis_server.pause()
+        broker.pause()
         sim.burst(500, ["KRW-BTC"])
         eventually(lambda: not relay.stats.connected)
         sim.burst(500, ["KRW-BTC"])
         eventually(lambda: stream.stats.queued == 0)  # the stream does not notice
-        redis_server.resume()
-        eventually(lambda: is_whole(sim, redis_server))
+        broker.resume()
+        eventually(lambda: is_whole(sim, broker))
     assert relay.stats.dropped == 0
 
 
+@needs_redis
 def test_what_the_buffer_dropped_is_fetched_or_told(
     sim: Simulator, stream: UpbitStream, redis_server: RedisServer
 ) -> None:
@@ -152,20 +157,21 @@ def test_what_the_buffer_dropped_is_fetched_or_told(
 
 
 def test_a_broker_that_forgot_is_given_the_last_minute_again(
-    sim: Simulator, stream: UpbitStream, redis_server: RedisServer
+    sim: Simulator, stream: UpbitStream, broker: Broker
 ) -> None:
-    with Relay(stream, redis_server.url) as relay:
+    with Relay(stream, broker.url) as relay:
         relay.publish(stream.trade("KRW-BTC"), stream.ticker("KRW-BTC"))
         eventually(lambda: relay.stats.published >= 2)
         sim.burst(600, ["KRW-BTC"])
-        eventually(lambda: is_whole(sim, redis_server))
-        redis_server.kill()
-        redis_server.start()  # empty
+        eventually(lambda: is_whole(sim, broker))
+        broker.kill()
+        broker.start()  # empty
         sim.trade("KRW-BTC")
-        eventually(lambda: is_whole(sim, redis_server))
-        eventually(lambda: published(redis_server, Lane("ticker", "KRW-BTC")))
+        eventually(lambda: is_whole(sim, broker))
+        eventually(lambda: published(broker, Lane("ticker", "KRW-BTC")))
 
 
+@needs_redis
 def test_what_cannot_be_fetched_is_told(
     sim: Simulator, config: StreamConfig, redis_server: RedisServer
 ) -> None:
@@ -183,16 +189,15 @@ def test_what_cannot_be_fetched_is_told(
     assert any(b'"gap"' in notice and b'"KRW-BTC"' in notice for notice in notices)
 
 
-def test_accounts_and_grouped_books_are_not_published(
-    stream: UpbitStream, redis_server: RedisServer
-) -> None:
+def test_accounts_and_grouped_books_are_not_published(stream: UpbitStream, broker: Broker) -> None:
     with (
-        Relay(stream, redis_server.url) as relay,
+        Relay(stream, broker.url) as relay,
         pytest.raises(SubscriptionError, match="not grouped"),
     ):
         relay.publish(stream.orderbook("KRW-BTC", level=1000))
 
 
+@needs_redis
 def test_a_wrong_password_ends_it(stream: UpbitStream) -> None:
     told: list[Exception] = []
     with RedisServer("--requirepass", "secret") as server:
