@@ -175,7 +175,7 @@ def test_the_codes_of_a_member_that_dies_go_on_with_the_others(
             # What was delivered and not noted yet came again, and no more than that.
             again = [id_ for m in members for id_ in m.ids(code) if id_ in dead]
             print(f"{len(again)} of {len(dead)} came again")
-            assert len(again) < 500
+            assert len(again) < len(dead)
             for member in members:
                 member.close()
         finally:

@@ -39,6 +39,9 @@ _READ = 0.1
 # Seconds between two looks at what needs no hurry.
 _HOUSEKEEPING = 1.0
 
+# Seconds between two looks at how far a named consumer has come.
+_COMMIT = 0.2
+
 # Seconds without reading, because a subscription that blocks had no room, after which it is looked
 # whether the broker still has what was to be read.
 _HELD_UP = 1.0
@@ -244,7 +247,7 @@ class Feed:
     def _serve(self) -> None:
         """Bring what there is, until it is closed; raises what the broker cannot."""
         following, wishes = self._following, self.wishes
-        housekeeping_at = ping_at = time.monotonic()
+        housekeeping_at = commit_at = ping_at = time.monotonic()
         opened = self._connected_at or 0.0
         held_up, held_since = False, 0.0
         while not wishes.closing:
@@ -255,8 +258,11 @@ class Feed:
             now = time.monotonic()
             if now >= housekeeping_at:
                 housekeeping_at = now + _HOUSEKEEPING
-                following.look(now, held_up=held_up)
+                following.look(now)
                 self._expire()
+            if now >= commit_at and not held_up:
+                commit_at = now + _COMMIT
+                following.commit()
             if now >= ping_at:
                 ping_at = now + min(self._ping_interval, 2.0)
                 following.report()

@@ -207,7 +207,7 @@ class Following:
 
     # Now and then.
 
-    def look(self, now: float, *, held_up: bool) -> None:
+    def look(self, now: float) -> None:
         """See to what needs no hurry: once a second."""
         self._traffic.sample(now)
         self._router.lose_patience()
@@ -217,8 +217,6 @@ class Following:
                 self._observer.codes_silent(channel, codes)
         else:
             self._share()
-        if not held_up:
-            self._commit()
         self._tell_notices()
 
     def _share(self) -> None:
@@ -239,8 +237,10 @@ class Following:
             }
         )
 
-    def _commit(self) -> bool:
-        """Note what was delivered, and leave what is to be left; whether nothing is to do."""
+    def commit(self) -> bool:
+        """Everything that was read is in the channels: note what was delivered of it, and leave
+        what is to be left; whether nothing is to do.
+        """
         group = self._place.name
         if group is None:
             return True
@@ -267,7 +267,7 @@ class Following:
         if self._place.name is not None:
             self._leaving.update(self.positions)
             self.positions = {}
-        return self._commit()
+        return self.commit()
 
     def catch_up(self) -> None:
         """Nothing was read for a while: see what is not there any more."""

@@ -26,8 +26,8 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
     ``name``: where the consumer of that name stopped; one that never began does so now, or at
     ``since``. All streams of one name, in any number of processes, share the work: each code is
     delivered by one of them at a time, in its order, and what one of them leaves or whoever dies
-    left undone goes on with another within five seconds. What was delivered is noted every half
-    second, so an event may come again after a crash, and none is left out.
+    left undone goes on with another within five seconds. What was delivered is noted five times a
+    second: so after a crash the events of the last moment may come again, and none is left out.
     """
 
     url: str
