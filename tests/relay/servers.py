@@ -78,6 +78,12 @@ class Broker(ABC):
         self._process.kill()
         self._process.wait(20)
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def pause(self) -> None:
         """Have it hang: it takes connections, and answers nothing."""
         assert self._process is not None

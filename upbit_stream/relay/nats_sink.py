@@ -28,12 +28,19 @@ class NatsSink:
             else {"max_msgs_per_subject": -1, "max_age": max_age}
         )
 
+        # Of each lane that was asked for: the order that it begins with.
+        self._beginnings: dict[Lane, int] = {}
+
     def open(self) -> str:
+        self._beginnings = {}
         return self._link.open(**self._retention)
 
     def send(self, entries: Sequence[Entry]) -> int:
         self._link.check()
-        return self._link.call(self._send(entries))
+        # What was before the beginning of a lane, the broker does not know to be so.
+        begun = self._beginnings
+        news = [one for one in entries if one.order >= begun.get(one.lane, 0)] if begun else entries
+        return self._link.call(self._send(news))
 
     async def _send(self, entries: Sequence[Entry]) -> int:
         publish = self._link.jetstream.publish_async
@@ -54,21 +61,24 @@ class NatsSink:
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, int]:
         self._link.check()
-        found = self._link.call(self._newest(lanes))
-        return {lane: order for lane, order in zip(lanes, found, strict=True) if order}
+        found = self._link.call(self._ends(lanes))
+        there = {lane: ends for lane, ends in zip(lanes, found, strict=True) if ends is not None}
+        self._beginnings.update((lane, first) for lane, (first, _) in there.items())
+        return {lane: last for lane, (_, last) in there.items()}
 
-    async def _newest(self, lanes: Sequence[Lane]) -> list[int]:
-        return await asyncio.gather(*(self._order(lane) for lane in lanes))
+    async def _ends(self, lanes: Sequence[Lane]) -> list[tuple[int, int] | None]:
+        return await asyncio.gather(*(self._ends_of(lane) for lane in lanes))
 
-    async def _order(self, lane: Lane) -> int:
+    async def _ends_of(self, lane: Lane) -> tuple[int, int] | None:
         from nats.js.errors import NotFoundError
 
+        jetstream, subject = self._link.jetstream, subject_of(lane)
         try:
-            newest = await self._link.jetstream.get_last_msg(STREAM, subject_of(lane))
+            last = await jetstream.get_last_msg(STREAM, subject)
+            first = await jetstream.get_msg(STREAM, seq=1, subject=subject, next=True)
         except NotFoundError:
-            return 0
-        told = (newest.headers or {}).get("Nats-Msg-Id", "")
-        return int(told.rpartition(".")[2].partition("-")[0] or 0)
+            return None
+        return _order_of(first), _order_of(last)
 
     def tell(self, notice: bytes) -> None:
         self._link.check()
@@ -85,6 +95,11 @@ class NatsSink:
 
     def close(self) -> None:
         self._link.close()
+
+
+def _order_of(message: Any) -> int:
+    told = (message.headers or {}).get("Nats-Msg-Id", "")
+    return int(told.rpartition(".")[2].partition("-")[0] or 0)
 
 
 def _id(entry: Entry) -> str:

@@ -39,82 +39,79 @@ _NOTICES_KEPT = 1000
 # A trade with an id above the largest is new without a look into the sets; one that is below may be
 # late, and is looked up.
 #
-# KEYS: the hash, then the lanes. ARGV: how many ids are remembered, how to trim and at what, then
-# the number of a lane, order, mark and payload in turns.
+# KEYS: the hash, then the lanes. ARGV: how many ids are remembered, how to trim and at what; then
+# for each lane how many entries, and of each its order (with the mark behind it) and its payload.
 _PUBLISH = """
-local call, find = redis.call, string.find
+local call, find, sub = redis.call, string.find, string.sub
 local orders = KEYS[1]
 local remembered, trimming, threshold = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local fields = {}
 for i = 2, #KEYS do
-  local key = KEYS[i]
-  local n = #fields
+  local key, n = KEYS[i], #fields
   fields[n + 1], fields[n + 2] = key, key .. ':more'
   fields[n + 3], fields[n + 4] = key .. ':floor', key .. ':size'
 end
 local told = call('HMGET', orders, unpack(fields))
-local lanes = {}
+local count, at, news = 0, 4, {}
 for i = 2, #KEYS do
-  local at = (i - 2) * 4
-  lanes[i] = {key = KEYS[i], newest = told[at + 1] or '', more = told[at + 2] or '',
-              floor = told[at + 3] or '', size = tonumber(told[at + 4] or 0), ids = {}, added = {}}
-end
-local function is_new(lane, id)
-  if id <= lane.floor or lane.added[id] then
-    return false
-  end
-  return call('SISMEMBER', lane.key .. ':seen', id) == 0
-    and call('SISMEMBER', lane.key .. ':old', id) == 0
-end
-local count = 0
-for i = 4, #ARGV, 4 do
-  local lane, order, mark = lanes[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2]
-  local new = order > lane.newest
-  if mark == '' then
-    new = new or is_new(lane, order)
+  local key, from = KEYS[i], (i - 2) * 4
+  local newest, more = told[from + 1] or '', told[from + 2] or ''
+  local floor, size = told[from + 3] or '', tonumber(told[from + 4] or 0)
+  local ids, before = {}, count
+  local last = at + 2 * tonumber(ARGV[at])
+  for j = at + 1, last, 2 do
+    local order = ARGV[j]
+    local new
+    if #order == 20 then
+      new = order > newest
+      if not new and order > floor then
+        new = call('SISMEMBER', key .. ':seen', order) == 0
+          and call('SISMEMBER', key .. ':old', order) == 0
+        for k = 1, #ids do
+          new = new and ids[k] ~= order
+        end
+      end
+      if new then
+        ids[#ids + 1] = order
+        if newest == '' then
+          floor = order
+        end
+      end
+    else
+      local mark = sub(order, 21)
+      order = sub(order, 1, 20)
+      if order > newest then
+        new, more = true, mark
+      elseif order == newest and not find(more, mark, 1, true) then
+        new, more = true, more .. ',' .. mark
+      end
+    end
     if new then
-      lane.ids[#lane.ids + 1] = order
-      lane.added[order] = true
-      if lane.newest == '' then
-        lane.floor = order
+      call('XADD', key, trimming, '~', threshold, '*', 'e', ARGV[j + 1])
+      count = count + 1
+      if order > newest then
+        newest = order
       end
     end
-  elseif new then
-    lane.more = mark
-  elseif order == lane.newest and not find(lane.more, mark, 1, true) then
-    new = true
-    lane.more = lane.more .. ',' .. mark
   end
-  if new then
-    call('XADD', lane.key, trimming, '~', threshold, '*', 'e', ARGV[i + 3])
-    count = count + 1
-    lane.changed = true
-    if order > lane.newest then
-      lane.newest = order
-    end
-  end
-end
-local news = {}
-for i = 2, #KEYS do
-  local lane = lanes[i]
-  local ids = #lane.ids
-  if ids > 0 then
-    call('SADD', lane.key .. ':seen', unpack(lane.ids))
-    lane.size = lane.size + ids
-    if lane.size >= remembered then
-      if lane.more > lane.floor then
-        lane.floor = lane.more
+  at = last + 1
+  if #ids > 0 then
+    call('SADD', key .. ':seen', unpack(ids))
+    size = size + #ids
+    if size >= remembered then
+      if more > floor then
+        floor = more
       end
-      lane.more, lane.size = lane.newest, 0
-      call('RENAME', lane.key .. ':seen', lane.key .. ':old')
+      more, size = newest, 0
+      call('RENAME', key .. ':seen', key .. ':old')
     end
   end
-  if lane.changed then
-    local at, n = (i - 2) * 4, #news
-    news[n + 1], news[n + 2] = fields[at + 1], lane.newest
-    news[n + 3], news[n + 4] = fields[at + 2], lane.more
-    news[n + 5], news[n + 6] = fields[at + 3], lane.floor
-    news[n + 7], news[n + 8] = fields[at + 4], lane.size
+  if count > before then
+    local n = #news
+    news[n + 1], news[n + 2] = fields[from + 1], newest
+    news[n + 3], news[n + 4] = fields[from + 2], more
+    news[n + 5], news[n + 6] = fields[from + 3], floor
+    news[n + 7], news[n + 8] = fields[from + 4], size
   end
 end
 if #news > 0 then
@@ -154,13 +151,18 @@ class RedisSink:
             return sum(pipeline.execute())
 
     def _call(self, pipeline: Any, entries: Sequence[Entry]) -> None:
-        numbers: dict[Lane, int] = {}
-        arguments: list[Any] = [_REMEMBERED, *self._trimming()]
+        lanes: dict[Lane, list[Any]] = {}
         for entry in entries:
-            # From 2: the first key is that of what is known of the lanes.
-            number = numbers.setdefault(entry.lane, len(numbers) + 2)
-            arguments += (number, f"{entry.order:0{ORDER_DIGITS}d}", entry.mark, entry.payload)
-        keys = (ORDERS, *map(key_of, numbers))
+            told = lanes.get(entry.lane)
+            if told is None:
+                told = lanes[entry.lane] = []
+            told.append(f"{entry.order:0{ORDER_DIGITS}d}{entry.mark}")
+            told.append(entry.payload)
+        arguments: list[Any] = [_REMEMBERED, *self._trimming()]
+        for told in lanes.values():
+            arguments.append(len(told) // 2)
+            arguments += told
+        keys = (ORDERS, *map(key_of, lanes))
         pipeline.evalsha(self._publish, len(keys), *keys, *arguments)
 
     def _trimming(self) -> tuple[str, int]:
