@@ -33,7 +33,8 @@ def test_what_is_published_is_read_and_seen(redis_server: RedisServer) -> None:
 
             def reported() -> bool:
                 status.update(json.loads(run("relay-status", redis_server.url, "--json").stdout))
-                return bool(status["publishers"] and status["consumers"])
+                readers = status["consumers"].values()
+                return bool(status["publishers"]) and any(one["received"] for one in readers)
 
             eventually(reported)
             table = run("relay-status", redis_server.url)
@@ -42,8 +43,7 @@ def test_what_is_published_is_read_and_seen(redis_server: RedisServer) -> None:
         out, told = publisher.communicate(timeout=20)
     (one,) = status["publishers"].values()
     assert (one["state"], one["pid"], one["lanes"]) == ("connected", publisher.pid, 2)
-    (reader,) = status["consumers"].values()
-    assert reader["received"] > 0
+    assert len(status["consumers"]) == 1
     assert table.returncode == 0
     assert "publisher" in table.stdout
     assert "connected" in table.stdout
