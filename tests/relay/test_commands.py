@@ -45,7 +45,7 @@ def test_what_is_published_is_read_and_seen(redis_server: RedisServer) -> None:
     assert (one["state"], one["pid"], one["lanes"]) == ("connected", publisher.pid, 2)
     assert len(status["consumers"]) == 1
     assert table.returncode == 0
-    assert "publisher" in table.stdout
+    assert "Publisher" in table.stdout
     assert "connected" in table.stdout
     assert publisher.returncode == 0
     assert "events published" in out.splitlines()[-1]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
-from upbit_stream.config import StreamConfig
+from upbit_stream.config import StreamConfig, reconnect_delay
 from upbit_stream.connection.observer import ConnectionObserver
 from upbit_stream.connection.router import Router
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
@@ -88,6 +88,8 @@ class Feed:
         self._worker = Worker(f"upbit-io-{self.name}", self._run)
         # Held while it is looked whether there is one: the watchdog and whoever closes may ask.
         self._reviving = threading.Lock()
+        # Whether the last attempt to connect came to nothing.
+        self._missed = False
         # Written by the I/O thread alone, read by anyone.
         self._state = ConnectionState.CONNECTING
         self._error: UpbitStreamError | None = None
@@ -209,7 +211,9 @@ class Feed:
                     told.__cause__ = error
                     self._fail(told)
                     return
-                self._lose(str(error), self._policy.delay(attempt, random.uniform(-1, 1)))
+                self._lose(
+                    str(error), reconnect_delay(self._policy, attempt, random.uniform(-1, 1))
+                )
                 attempt += 1
             except Exception as error:  # a dead I/O thread must never look like a quiet market
                 with suppress(Exception):  # it may be the logging that failed
@@ -219,7 +223,7 @@ class Feed:
 
     def _open(self) -> None:
         self._source.open()
-        self._connected_at = time.monotonic()
+        self._connected_at, self._missed = time.monotonic(), False
         self._following.resume()
         self._enter(ConnectionState.CONNECTED)
         _log.info("%s: connected", self._log_name)
@@ -230,9 +234,12 @@ class Feed:
         self._connected_at = None
         if was_there:
             self.traffic.note_reconnect(cause)
-            _log.warning("%s: %s; connecting again", self._log_name, cause)
         else:
             self.traffic.note_error()
+        if was_there or not self._missed:
+            # Once, not with every attempt.
+            _log.warning("%s: %s; connecting again", self._log_name, cause)
+        self._missed = not was_there
         if was_there or self._state is not ConnectionState.CONNECTING:
             self._enter(ConnectionState.RECONNECTING)
         until = time.monotonic() + delay

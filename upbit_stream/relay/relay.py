@@ -15,14 +15,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from upbit_stream.config import require_queue_size, require_seconds
+from upbit_stream.config import (
+    reconnect_delay,
+    require_queue_size,
+    require_seconds,
+    resolve_urls,
+)
 from upbit_stream.connection.states import ConnectionState
 from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.endings import close_at_exit
 from upbit_stream.errors import DecodingError, StreamClosedError, UpbitStreamError
 from upbit_stream.protocol.endpoints import find_region
-from upbit_stream.recovery.gaps import Gap
+from upbit_stream.recovery.gaps import Gap, narrow
 from upbit_stream.recovery.history import History
 from upbit_stream.recovery.repairs import Repairs
 from upbit_stream.recovery.rest import RestClient
@@ -124,7 +129,7 @@ class Relay:
         self._policy = stream.config.reconnect
         self._buffer = Buffer(buffer)
         config = stream.config
-        _, rest_url = config.resolve(find_region(stream.region))
+        _, rest_url = resolve_urls(config, find_region(stream.region))
         self._rest = RestClient(rest_url, config.ssl_context)
         history = History(self._rest, config.numbers)
         self._repairs = Repairs("relay", self._rest, history, self._buffer.wake)
@@ -140,6 +145,8 @@ class Relay:
         # The thread's own, but for the counters, which anyone may read.
         self._writer = EntryWriter()
         self._connected = False
+        # Whether it is known that the broker is away.
+        self._missed = False
         self._memory: str | None = None
         self._unsent: list[Entry] = []
         self._tail: deque[tuple[float, Entry]] = deque(maxlen=buffer)
@@ -259,7 +266,7 @@ class Relay:
     def _on_gap(self, gap: Gap) -> None:
         with self._lock:
             codes = {lane.code for lane in self._lanes if lane.type == gap.type}
-        mine = None if gap.recovered else gap.narrowed(codes)
+        mine = None if gap.recovered else narrow(gap, codes)
         if mine is not None and not covered(mine, self._others.values()):
             self._tell(Notice(self._name, _now(), gap=mine))
 
@@ -286,7 +293,7 @@ class Relay:
                 self._notices.post(NoticeKind.ERROR, error)
                 break
             except BrokerUnavailable as error:
-                delay = self._policy.delay(attempt, random.uniform(-1, 1))
+                delay = reconnect_delay(self._policy, attempt, random.uniform(-1, 1))
                 attempt += 1
                 self._lose(error, delay)
             except Exception as error:  # a bug must not look like a quiet market
@@ -304,7 +311,7 @@ class Relay:
     def _open(self) -> None:
         memory = self._sink.open()
         lost = self._memory is not None and memory != self._memory
-        self._connected = True
+        self._connected, self._missed = True, False
         self._report_at = 0.0
         _log.info("%s: publishing", self._name)
         if lost:
@@ -316,11 +323,12 @@ class Relay:
         self._memory = memory
 
     def _lose(self, error: BrokerUnavailable, delay: float) -> None:
-        if self._connected:
+        if self._connected or not self._missed:
+            self._reconnects += self._connected
             self._connected = False
-            self._reconnects += 1
             _log.warning("%s; trying again, and keeping what comes", error)
             self._notices.post(NoticeKind.ERROR, error)
+        self._missed = True
         self._sink.close()
         if self._ending.is_set():
             delay = min(delay, max(0.0, self._deadline - time.monotonic()))
