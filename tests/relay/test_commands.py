@@ -61,10 +61,10 @@ def test_that_nobody_publishes_is_an_exit_code(redis_server: RedisServer) -> Non
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "told"),
     [
-        (("publish", "KRW-BTC", "--to", "http://h"), 2, "the URL of a broker is needed"),
+        (("publish", "KRW-BTC", "--to", "http://h"), 2, "give the URL of a broker"),
         (("publish", "--to", "redis://h"), 2, "name at least one market"),
         (("publish", "KRW-BTC", "-t", "trades", "--to", "redis://h"), 2, "did you mean 'trade'"),
-        (("relay-status", "nonsense"), 2, "the URL of a broker is needed"),
+        (("relay-status", "nonsense"), 2, "give the URL of a broker"),
         (("relay-status", "redis://127.0.0.1:1"), 1, "redis://127.0.0.1:1"),
     ],
 )

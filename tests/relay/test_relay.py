@@ -29,7 +29,7 @@ def published(server: Broker, lane: Lane = BTC) -> list[Any]:
         events: list[Any] = []
         while source.newest([lane]) and (records := source.read(positions, 0.2)):
             positions[lane] = records[-1].position
-            events += [reader.read(lane, record.payload) for record in records]
+            events += [reader.read(lane, one) for some in records for one in some.payloads]
     return events
 
 

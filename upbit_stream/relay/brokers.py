@@ -17,6 +17,7 @@ from upbit_stream.relay.lanes import Lane
 __all__ = [
     "BrokerRefused",
     "BrokerUnavailable",
+    "Passage",
     "Record",
     "Sink",
     "Source",
@@ -46,6 +47,15 @@ class Record(NamedTuple):
     #: Where it stands in its lane; only the broker knows what it means.
     position: str
     payload: bytes
+
+
+class Passage(NamedTuple):
+    """Entries of a lane that follow each other."""
+
+    lane: Lane
+    payloads: Sequence[bytes]
+    #: Where the last of them stands.
+    position: str
 
 
 class Sink(Protocol):
@@ -91,8 +101,10 @@ class Source(Protocol):
     def beginning(self, milliseconds: int) -> str:
         """The position before the first entry that came at that time (since the epoch) or later."""
 
-    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Record]:
-        """The next entries behind these positions; waits ``timeout`` seconds at most for one."""
+    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
+        """The next entries behind these positions; waits ``timeout`` seconds at most for one. A
+        lane may have several passages.
+        """
 
     def notices(self) -> Sequence[bytes]:
         """What came on the side channel since the last call; the first call begins."""
@@ -154,7 +166,7 @@ def open_source(url: str) -> Source:
 def check_url(url: object) -> str:
     """The scheme of a broker's URL; ``ValueError`` or ``TypeError`` for what is none."""
     if not isinstance(url, str):
-        raise TypeError(f"{url!r}: the URL of a broker is needed, as redis://host:6379")
+        raise TypeError(f"{url!r}: give the URL of a broker, as redis://host:6379")
     try:
         parts = urlsplit(url)
         right = bool(parts.hostname) and parts.port != 0
@@ -162,7 +174,7 @@ def check_url(url: object) -> str:
         parts, right = SplitResult("", "", "", "", ""), False
     if not right or parts.scheme not in (*_REDIS, *_NATS):
         raise ValueError(
-            f"{public_url(url)!r}: the URL of a broker is needed, as redis://host:6379 or "
+            f"{public_url(url)!r}: give the URL of a broker, as redis://host:6379 or "
             "nats://host:4222 (rediss:// or tls:// with TLS)"
         )
     return parts.scheme

@@ -207,7 +207,10 @@ class Feed:
             except BrokerUnavailable as error:
                 limit = self._policy.max_attempts
                 if limit is not None and attempt >= limit:
-                    told = ConnectionFailedError(f"gave up after {attempt} attempts: {error}")
+                    told = ConnectionFailedError(
+                        f"gave up after {attempt} attempts: {error}; check that the broker runs, "
+                        "or give ReconnectPolicy(max_attempts=None)"
+                    )
                     told.__cause__ = error
                     self._fail(told)
                     return

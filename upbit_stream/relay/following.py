@@ -127,7 +127,7 @@ class Following:
             snapshots = [self._as_snapshot(record) for record in newest.values()]
             for snapshot in filter(None, snapshots):
                 lane = Lane(snapshot.type, snapshot.code)
-                self._is_new(lane, snapshot)
+                self._filter_of(lane)(snapshot)
                 self._newest[lane] = snapshot
             self._route(snapshots)
             self.positions.update(begun)
@@ -150,8 +150,10 @@ class Following:
         self._route([*snapshots, *map(self._as_snapshot, records)])
 
     def _as_snapshot(self, record: Record) -> Any:
-        event = self._read(record)
-        return None if event is None else _replace(event, stream_type="SNAPSHOT")
+        events = self._reader.read_all(record.lane, [record.payload], self._tell_undecodable)
+        self._traffic.messages += 1
+        self._traffic.bytes += len(record.payload)
+        return _replace(events[0], stream_type="SNAPSHOT") if events else None
 
     def answer(self, inquiries: Iterable[Inquiry]) -> None:
         """Tell what is followed, as the exchange would."""
@@ -166,41 +168,33 @@ class Following:
 
     def bring(self, timeout: float) -> None:
         """Read what is there, and sort it; waits ``timeout`` seconds at most for something."""
-        records = self._source.read(self.positions, timeout)
-        if not records:
-            return
-        events = []
-        for record in records:
-            self.positions[record.lane] = record.position
-            event = self._read(record)
-            if event is None:
-                continue
-            if self._is_new(record.lane, event):
-                events.append(event)
-                self._newest[record.lane] = event
-            else:
-                self.duplicates += 1
+        events: list[Any] = []
+        for passage in self._source.read(self.positions, timeout):
+            lane = passage.lane
+            self.positions[lane] = passage.position
+            self._traffic.messages += len(passage.payloads)
+            self._traffic.bytes += sum(map(len, passage.payloads))
+            came = self._reader.read_all(lane, passage.payloads, self._tell_undecodable)
+            news = list(filter(self._filter_of(lane), came))
+            self.duplicates += len(came) - len(news)
+            if news:
+                self._newest[lane] = news[-1]
+                events += news
         if events:
             self._traffic.lag = max(0.0, (time.time_ns() - events[-1].received_at) / 1e6)
-        self._route(events)
+            self._router.route(events)
 
-    def _is_new(self, lane: Lane, event: Any) -> bool:
+    def _filter_of(self, lane: Lane) -> Callable[[Any], bool]:
         is_new = self._filters.get(lane)
         if is_new is None:
             is_new = self._filters[lane] = make_filter(lane.type)
-        return is_new(event)
+        return is_new
 
-    def _read(self, record: Record) -> Any:
-        self._traffic.messages += 1
-        self._traffic.bytes += len(record.payload)
-        try:
-            return self._reader.read(record.lane, record.payload)
-        except DecodingError as error:
-            self._traffic.undecodable += 1
-            self._traffic.note_error()
-            _log.warning("%s: %s", self._member, error)
-            self._observer.connection_error(error)
-            return None
+    def _tell_undecodable(self, error: DecodingError) -> None:
+        self._traffic.undecodable += 1
+        self._traffic.note_error()
+        _log.warning("%s: %s", self._member, error)
+        self._observer.connection_error(error)
 
     def _route(self, events: Sequence[Any]) -> None:
         self._router.route([event for event in events if event is not None])
@@ -323,8 +317,9 @@ class Following:
             self._abandoned = True
             states = ", ".join(f"{name} is {one.state}" for name, one in reports.items())
             warning = HealthWarning(
-                f"nobody publishes to {public_url(self._place.url)}: "
-                f"{states or 'no publisher is there'}",
+                f"nobody publishes to {public_url(self._place.url)} "
+                f"({states or 'no publisher is there'}): run upbit-stream publish, or look at its "
+                "log",
                 kind="silence",
             )
             _log.warning("%s", warning)

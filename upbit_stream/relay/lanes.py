@@ -28,13 +28,13 @@ def check_relayable(demand: Demand) -> None:
     """:class:`SubscriptionError` for what is not carried by a broker."""
     if demand.endpoint is not Endpoint.PUBLIC:
         raise SubscriptionError(
-            f"{demand.type} does not go over a broker: it carries the public market data "
-            "(ticker, trade, orderbook, candle); connect to the exchange for what is an account's"
+            f"{demand.type} does not go over a broker, which carries public market data (ticker, "
+            "trade, orderbook, candle): use an UpbitStream without a source for it"
         )
     if isinstance(demand, OrderbookDemand) and demand.level:
         raise SubscriptionError(
             f"level={demand.level!r}: a broker carries order books that are not grouped; leave "
-            "level out, or connect to the exchange"
+            "level out"
         )
 
 

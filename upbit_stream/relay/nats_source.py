@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import msgspec
 
-from upbit_stream.relay.brokers import BrokerUnavailable, Record
+from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink, entries_of, subject_of
 
@@ -106,7 +106,7 @@ class NatsSource:
     def beginning(self, milliseconds: int) -> str:
         return f"@{milliseconds}@" if milliseconds > 0 else ""
 
-    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Record]:
+    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         self._link.check()
         stopped = any(one.stopped for one in self._readings.values())
         if positions.keys() != self._readings.keys() or (stopped and self._records.empty()):
@@ -121,7 +121,10 @@ class NatsSource:
                     records.append(record)
         except Empty:
             pass
-        return records
+        return [
+            Passage(lane, [one.payload for one in some], some[-1].position)
+            for lane, some in _by_lane(records).items()
+        ]
 
     async def _receive(self, positions: Mapping[Lane, str]) -> None:
         """Receive these, and no others."""
@@ -319,6 +322,13 @@ class NatsSource:
     def close(self) -> None:
         self._link.close()
         self._forget()
+
+
+def _by_lane(records: Iterable[Record]) -> dict[Lane, list[Record]]:
+    lanes: dict[Lane, list[Record]] = {}
+    for record in records:
+        lanes.setdefault(record.lane, []).append(record)
+    return lanes
 
 
 def _those_of(kind: str, reports: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -38,14 +38,14 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
         check_url(self.url)
         if self.since is not None:
             if not isinstance(self.since, datetime):
-                raise TypeError(f"since={self.since!r}: an aware datetime is needed")
+                raise TypeError(f"since={self.since!r}: give an aware datetime")
             if self.since.tzinfo is None:
                 raise ValueError(
-                    f"since={self.since!r} has no time zone: datetime(…, tzinfo=timezone.utc)"
+                    f"since={self.since!r} has no time zone: give datetime(…, tzinfo=timezone.utc)"
                 )
         if self.name is not None and not _is_name(self.name):
             raise ValueError(
-                f"name={self.name!r}: letters (a to z), digits, dashes and underscores are needed"
+                f"name={self.name!r}: use letters (a to z), digits, dashes and underscores"
             )
 
     @property
@@ -88,12 +88,12 @@ def as_source(source: str | RelaySource) -> RelaySource:
     since, name = fields.pop("since", None), fields.pop("name", None)
     if fields:
         raise ValueError(
-            f"{public_url(source)}?{'&'.join(fields)}: there are name=… and since=…, no other"
+            f"{public_url(source)}?{'&'.join(fields)}: leave that out; there are name=… and since=…"
         )
     moment = None
     if since is not None:
         try:
             moment = datetime.fromisoformat(since.replace("Z", "+00:00").replace(" ", "+"))
         except ValueError:
-            raise ValueError(f"since={since!r}: a time as 2026-09-30T09:00:00Z is needed") from None
+            raise ValueError(f"since={since!r}: give a time as 2026-09-30T09:00:00Z") from None
     return RelaySource(url=parts._replace(query="").geturl(), since=moment, name=name)

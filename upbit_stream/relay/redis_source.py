@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from upbit_stream.relay.brokers import BrokerUnavailable, Record
+from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.redis_common import (
     CONSUMERS,
@@ -105,7 +105,7 @@ class RedisSource:
     def beginning(self, milliseconds: int) -> str:
         return f"{milliseconds - 1}-{2**64 - 1}" if milliseconds > 0 else "0-0"
 
-    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Record]:
+    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         lanes = {key_of(lane).encode(): lane for lane in positions}
         wait = max(1, int(timeout * 1000))  # 0 would be for ever
         with translated(self._url):
@@ -113,9 +113,8 @@ class RedisSource:
                 "XREAD", "COUNT", _BATCH, "BLOCK", wait, "STREAMS", *lanes, *positions.values()
             )
         return [
-            Record(lanes[key], id_.decode(), fields[1])
+            Passage(lanes[key], [fields[1] for _, fields in rows], rows[-1][0].decode())
             for key, rows in answer or ()
-            for id_, fields in rows
         ]
 
     def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:

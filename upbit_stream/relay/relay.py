@@ -289,7 +289,7 @@ class Relay:
                 attempt = 0
             except BrokerRefused as error:
                 self._error = error
-                _log.error("%s; this relay has ended for good", error)
+                _log.error("%s; this relay has ended for good: make a new one", error)
                 self._notices.post(NoticeKind.ERROR, error)
                 break
             except BrokerUnavailable as error:
@@ -374,7 +374,7 @@ class Relay:
             try:
                 self._unsent.append(self._writer.write(event))
             except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
-                told = DecodingError(f"{event!r} cannot be published: {error}")
+                told = DecodingError(f"{event!r} was left out ({error}); please report it")
                 _log.warning("%s", told)
                 self._notices.post(NoticeKind.ERROR, told)
 
@@ -426,7 +426,12 @@ class Relay:
     # Telling.
 
     def _tell_drop(self, drop: Drop) -> None:
-        _log.warning("the broker was away for too long: %d %s dropped", drop.count, drop.type)
+        _log.warning(
+            "the broker was away for too long, so %d %s were dropped: give Relay(buffer=…) a "
+            "larger number, if the memory is there",
+            drop.count,
+            drop.type,
+        )
         self._notices.post(NoticeKind.DROP, drop)
         if drop.type != "trade":  # these are fetched, or told as a gap
             first, last = drop.first_timestamp or 0, drop.last_timestamp or 0
@@ -459,12 +464,16 @@ class Relay:
                     self._tell_gap(gap)
                 self._tell_untold()
         except BrokerUnavailable as error:
-            _log.warning("%s; %d events were not sent", error, len(self._unsent))
+            _log.warning("%s; check the broker, it did not get the last events", error)
         for drop in drops:
             self._tell_drop(drop)
         self._left = bool(drops or self._unsent)
         if self._unsent:
-            _log.warning("%s: ended with %d events unsent", self._name, len(self._unsent))
+            _log.warning(
+                "%s ended with %d events unsent: give close() more time, or check the broker",
+                self._name,
+                len(self._unsent),
+            )
         self._connected = False
         self._sink.close()
 
