@@ -24,7 +24,7 @@ import psutil
 from benchmarks.findings import Figure, Finding, Report, divide
 from benchmarks.frames import codes, payloads
 from tests.relay.servers import Broker, NatsServer, RedisServer
-from upbit_stream import ConnectionPool, Event, StreamConfig, UpbitStream
+from upbit_stream import ConnectionPool, Event, Orderbook, StreamConfig, Trade, UpbitStream
 from upbit_stream.protocol.decoding import Decoder
 from upbit_stream.relay import Relay, RelaySource
 from upbit_stream.relay.brokers import open_sink
@@ -56,7 +56,9 @@ _LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
 _DEADLINE = 300.0
 
 Kind = Literal["trade", "orderbook"]
-What = Literal["publish", "publish bare", "consume", "consume bare", "latency"]
+What = Literal[
+    "publish", "publish bare", "consume", "consume bare", "consume bare, decoded", "latency"
+]  # fmt: skip
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,10 @@ def measure(rounds: int, events: int, report: Report) -> None:
         done: dict[str, list[Done]] = {}
         server_cpu: dict[str, list[float]] = {}
         for _ in range(rounds):
-            for pair in (("publish", "consume"), ("publish bare", "consume bare")):
+            for pair in (
+                ("publish", "consume", "consume bare, decoded"),
+                ("publish bare", "consume bare"),
+            ):
                 with BROKERS[broker]() as server:
                     for what in pair:
                         job = Job(
@@ -120,19 +125,20 @@ def _tell(
     server_cpu: dict[str, list[float]],
 ) -> None:
     rates = {what: [one.per_second for one in some] for what, some in done.items()}
-    for what in ("publish", "consume"):
-        ratios = divide(rates[what], rates[f"{what} bare"])
-        name = f"{what}, {kind}, {broker}: against its own client"
-        report.findings.append(Finding(name, ratios, 0.7))
-        for each in (what, f"{what} bare"):
-            report.figures.append(
-                Figure("Events a second", f"{each}, {kind}, {broker}", rates[each])
-            )
-            cpu = [one.cpu for one in done[each]]
-            group = "Processor microseconds an event"
-            report.figures.append(Figure(group, f"{each}, {kind}, {broker}: client", cpu))
-            name = f"{each}, {kind}, {broker}: server"
-            report.figures.append(Figure(group, name, server_cpu[each]))
+    for what, bare in (
+        ("publish", "publish bare"),
+        ("consume", "consume bare, decoded"),
+        ("consume", "consume bare"),
+    ):
+        ratios = divide(rates[what], rates[bare])
+        report.findings.append(Finding(f"{what}, {kind}, {broker}: against {bare}", ratios, 0.7))
+    for each in server_cpu:
+        report.figures.append(Figure("Events a second", f"{each}, {kind}, {broker}", rates[each]))
+        cpu = [one.cpu for one in done[each]]
+        group = "Processor microseconds an event"
+        report.figures.append(Figure(group, f"{each}, {kind}, {broker}: client", cpu))
+        name = f"{each}, {kind}, {broker}: server"
+        report.figures.append(Figure(group, name, server_cpu[each]))
     group = "Milliseconds from the publisher's receipt to the callback, 1,000 events a second"
     for percentile in ("p50", "p99"):
         values = [getattr(one, percentile) for one in done["latency"]]
@@ -270,9 +276,11 @@ def _consume(job: Job) -> Done:
 
 
 def _consume_bare(job: Job) -> Done:
-    """The same by the client's own means, to nobody."""
+    """The same by the client's own means, to nobody; what is decoded becomes typed events, too."""
+    cls = Trade if job.kind == "trade" else Orderbook
+    decode = msgspec.msgpack.Decoder(cls).decode if job.what.endswith("decoded") else _ignore
     if job.broker == "nats":
-        return asyncio.run(_consume_bare_nats(job))
+        return asyncio.run(_consume_bare_nats(job, decode))
     import redis
 
     client: Any = redis.Redis.from_url(job.url)
@@ -282,19 +290,22 @@ def _consume_bare(job: Job) -> Done:
     while left > 0:
         for key, rows in client.xread(after, count=_BATCH):
             after[key.decode()] = rows[-1][0]
+            for _, fields in rows:
+                decode(fields[b"e"])
             left -= len(rows)
     return clock.done(job.events)
 
 
-async def _consume_bare_nats(job: Job) -> Done:
+async def _consume_bare_nats(job: Job, decode: Callable[[bytes], object]) -> Done:
     import nats
 
     client = await nats.connect(job.url)
     left = job.events
     done = asyncio.Event()
 
-    async def take(_: Any) -> None:
+    async def take(message: Any) -> None:
         nonlocal left
+        decode(message.data)
         left -= 1
         if not left:
             done.set()
@@ -308,6 +319,10 @@ async def _consume_bare_nats(job: Job) -> Done:
     found = clock.done(job.events)
     await client.close()
     return found
+
+
+def _ignore(_: bytes) -> None:
+    """What is thrown away."""
 
 
 def _latency(job: Job) -> Done:
@@ -346,6 +361,7 @@ if __name__ == "__main__":
         "publish bare": _publish_bare,
         "consume": _consume,
         "consume bare": _consume_bare,
+        "consume bare, decoded": _consume_bare,
         "latency": _latency,
     }
     _job = msgspec.json.decode(sys.argv[1], type=Job)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -64,6 +65,15 @@ class _Reading:
             await subscription.unsubscribe()
 
 
+class _Run:
+    """What was read of a lane."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+        #: Sequence and milliseconds of the last one.
+        self.place = ("", "")
+
+
 class NatsSource:
     """Reads lanes that are subjects."""
 
@@ -71,7 +81,7 @@ class NatsSource:
         self._url = url
         self._link = NatsLink(url)
         self._stream = ""
-        self._records: SimpleQueue[tuple[_Reading, Record]] = SimpleQueue()
+        self._received: SimpleQueue[tuple[_Reading, tuple[str, str], bytes]] = SimpleQueue()
         self._readings: dict[Lane, _Reading] = {}
         self._notices: SimpleQueue[bytes] = SimpleQueue()
         self._notices_after = 0
@@ -84,7 +94,7 @@ class NatsSource:
 
     def _forget(self) -> None:
         self._readings, self._listening = {}, False
-        self._records = SimpleQueue()
+        self._received = SimpleQueue()
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
         self._link.check()
@@ -109,21 +119,23 @@ class NatsSource:
     def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         self._link.check()
         stopped = any(one.stopped for one in self._readings.values())
-        if positions.keys() != self._readings.keys() or (stopped and self._records.empty()):
+        if positions.keys() != self._readings.keys() or (stopped and self._received.empty()):
             self._link.call(self._receive(positions))
-        records: list[Record] = []
+        count = 0
+        runs: dict[Lane, _Run] = {}
         until = time.monotonic() + timeout
-        try:
-            while len(records) < _BATCH:
-                left = 0.0 if records else max(0.0, until - time.monotonic())
-                reading, record = self._records.get(timeout=left)
-                if self._readings.get(record.lane) is reading:
-                    records.append(record)
-        except Empty:
-            pass
+        with suppress(Empty):
+            while count < _BATCH:
+                left = 0.0 if count else max(0.0, until - time.monotonic())
+                reading, place, payload = self._received.get(timeout=left)
+                if self._readings.get(reading.lane) is reading:
+                    run = runs.setdefault(reading.lane, _Run())
+                    run.payloads.append(payload)
+                    run.place = place
+                    count += 1
         return [
-            Passage(lane, [one.payload for one in some], some[-1].position)
-            for lane, some in _by_lane(records).items()
+            Passage(lane, run.payloads, "@".join((*run.place, self._stream)))
+            for lane, run in runs.items()
         ]
 
     async def _receive(self, positions: Mapping[Lane, str]) -> None:
@@ -137,18 +149,17 @@ class NatsSource:
 
     async def _begin(self, lane: Lane, position: str) -> None:
         reading = _Reading(lane)
-        records, stream = self._records, self._stream
+        received = self._received
 
         async def take(message: Any) -> None:
-            metadata = message.metadata
+            # message.metadata takes as long as all the rest.
+            sequence, number, moment = _counts(message.reply)
             if reading.stopped:
                 return
-            if records.qsize() > _WAITING or not reading.follows(metadata.sequence.consumer):
+            if received.qsize() > _WAITING or not reading.follows(int(number)):
                 await reading.stop()
                 return
-            moment = int(metadata.timestamp.timestamp() * 1000)
-            place = f"{metadata.sequence.stream}@{moment}@{stream}"
-            records.put((reading, Record(lane, place, message.data)))
+            received.put((reading, (sequence, moment[:-6]), message.data))
 
         reading.subscription = await self._subscribe(subject_of(lane), self._start(position), take)
         self._readings[lane] = reading
@@ -216,17 +227,16 @@ class NatsSource:
             self._link.call(self._listen())
             self._listening = True
         found = []
-        try:
+        with suppress(Empty):
             while True:
                 found.append(self._notices.get_nowait())
-        except Empty:
-            return found
+        return found
 
     async def _listen(self) -> None:
         from nats.js.api import DeliverPolicy
 
         async def take(message: Any) -> None:
-            self._notices_after = message.metadata.sequence.stream
+            self._notices_after = int(_counts(message.reply)[0])
             self._notices.put(message.data)
 
         start: dict[str, Any] = {"deliver_policy": DeliverPolicy.NEW}
@@ -324,11 +334,14 @@ class NatsSource:
         self._forget()
 
 
-def _by_lane(records: Iterable[Record]) -> dict[Lane, list[Record]]:
-    lanes: dict[Lane, list[Record]] = {}
-    for record in records:
-        lanes.setdefault(record.lane, []).append(record)
-    return lanes
+def _counts(reply: str) -> tuple[str, str, str]:
+    """What the broker says of a message: its sequence in the stream, its number for this consumer,
+    and when it came (nanoseconds).
+    """
+    tokens = reply.split(".")
+    # $JS.ACK, (domain and account, in newer ones), stream, consumer, deliveries, and then these.
+    first = 5 if len(tokens) == 9 else 7
+    return tokens[first], tokens[first + 1], tokens[first + 2]
 
 
 def _those_of(kind: str, reports: Mapping[str, bytes]) -> dict[str, bytes]:
