@@ -110,7 +110,9 @@ class Engine:
         """
         self._region.check(demand.type)
         if self._source is not None:
-            self._source.check(demand)
+            from upbit_stream.relay.lanes import check_relayable  # only here: few need it
+
+            check_relayable(demand)
         if demand.endpoint.needs_keys:
             self._credentials.require(demand.type)
         channel: Channel[Any] = kind(

@@ -118,8 +118,9 @@ class Following:
     def _begin(self, lanes: Mapping[Lane, str | None]) -> None:
         """Read these, too: behind a position, or from where the source begins."""
         fresh = [lane for lane, position in lanes.items() if position is None]
-        if (since := self._place.since_ms) is not None:
-            self.positions.update(dict.fromkeys(fresh, self._source.beginning(since)))
+        if (since := self._place.since) is not None:
+            beginning = self._source.beginning(int(since.timestamp() * 1000))
+            self.positions.update(dict.fromkeys(fresh, beginning))
         else:
             newest = self._source.newest(fresh)
             begun = {lane: self._source.beginning(0) for lane in fresh}

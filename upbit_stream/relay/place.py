@@ -7,9 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from upbit_stream.protocol.demands import Demand
 from upbit_stream.relay.brokers import check_url, public_url
-from upbit_stream.relay.lanes import check_relayable
 
 __all__ = ["RelaySource", "as_source"]
 
@@ -47,15 +45,6 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"name={self.name!r}: use letters (a to z), digits, dashes and underscores"
             )
-
-    @property
-    def since_ms(self) -> int | None:
-        """``since`` in milliseconds since the epoch."""
-        return None if self.since is None else int(self.since.timestamp() * 1000)
-
-    def check(self, demand: Demand) -> None:
-        """:class:`~upbit_stream.errors.SubscriptionError` for what does not go over a broker."""
-        check_relayable(demand)
 
     def __repr__(self) -> str:
         # The URL may hold a password.

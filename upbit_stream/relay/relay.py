@@ -162,7 +162,8 @@ class Relay:
         stream.on_state(self._on_state)
         self._worker = Worker(numbered("upbit-relay"), self._run)
         self._worker.start()
-        close_at_exit(self)
+        self._unattended = _Unattended(self)
+        close_at_exit(self._unattended)
 
     # What a person does.
 
@@ -477,23 +478,35 @@ class Relay:
         self._connected = False
         self._sink.close()
 
-    # The end of the process, and the child of a fork.
+    # The child of a fork.
 
-    @property
-    def closing(self) -> bool:
-        """Whether it is closed."""
-        return self._ending.is_set()
-
-    def let_go(self) -> None:
-        """The first step of closing; it has none."""
-
-    def disown(self) -> None:
-        """In the child of a fork, where its threads do not exist: be closed."""
+    def _disown(self) -> None:
+        """Be closed: none of the threads exists here."""
         self._ending = threading.Event()
         self._ending.set()
         self._repairs.disown()
         self._notices.disown()
         self._worker = Worker(self._worker.name, self._run)
+
+
+class _Unattended:
+    """Closes a relay that nobody closed, when the process ends."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    @property
+    def closing(self) -> bool:
+        return self._relay._ending.is_set()
+
+    def let_go(self) -> None:
+        """The first step of closing; a relay has none."""
+
+    def close(self, timeout: float) -> bool:
+        return self._relay.close(timeout)
+
+    def disown(self) -> None:
+        self._relay._disown()
 
 
 def _now() -> int:
