@@ -20,8 +20,9 @@ from upbit_stream.relay.redis_common import (
 
 __all__ = ["RedisSource"]
 
-# Entries of each lane in one answer.
-_BATCH = 500
+# Entries of each lane in one answer. Of many lanes these are many; of larger answers each event costs
+# more, because nothing of them is near any more when it is needed.
+_BATCH = 50
 
 # Milliseconds for which a member of a group has its lanes without a word. Others may take them over
 # a second later at worst, for each asks once a second.
