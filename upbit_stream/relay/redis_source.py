@@ -20,8 +20,8 @@ from upbit_stream.relay.redis_common import (
 
 __all__ = ["RedisSource"]
 
-# Entries of each lane in one answer. Of many lanes these are many; of larger answers each event costs
-# more, because nothing of them is near any more when it is needed.
+# Entries of each lane in one answer; of many lanes these are many. Of larger answers each event
+# costs more, because nothing of them is near any more when it is needed.
 _BATCH = 50
 
 # Milliseconds for which a member of a group has its lanes without a word. Others may take them over
