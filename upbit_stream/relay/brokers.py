@@ -76,7 +76,7 @@ class Sink(Protocol):
         """The largest order that each lane has had; those that are empty are left out."""
 
     def tell(self, notice: bytes) -> None:
-        """Put a notice (see :mod:`upbit_stream.relay.notices`) on the side channel."""
+        """Put a notice (a gap, a change of state, as JSON) on the side channel."""
 
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         """Leave a publisher's report, in place of its last one; all publishers' reports that were
