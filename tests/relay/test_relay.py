@@ -199,12 +199,10 @@ def test_accounts_and_grouped_books_are_not_published(stream: UpbitStream, broke
 
 @needs_redis
 def test_a_wrong_password_ends_it(stream: UpbitStream) -> None:
-    told: list[Exception] = []
     with RedisServer("--requirepass", "secret") as server:
         wrong = server.url.replace("//", "//:hunter2@")
         with Relay(stream, wrong) as relay:
-            relay.on_error(told.append)
-            eventually(lambda: told)
+            eventually(lambda: relay.error)
             assert isinstance(relay.error, BrokerRefused)
             assert "hunter2" not in str(relay.error)
             assert "hunter2" not in repr(relay)
