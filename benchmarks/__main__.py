@@ -17,6 +17,7 @@ _OTHERS = {
     "recovery": "how long a client is without data after each kind of fault (20 rounds)",
     "losses": "what each client loses under the same 100 faults",
     "outage": "how an outage of ten minutes is repaired",
+    "brokers": "what goes through Redis and NATS, against their own clients",
     "recovery-cost": "the memory of the recovery, and what looking for duplicates costs",
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import losses, outage, recovery, recovery_cost
+from benchmarks import brokers, losses, outage, recovery, recovery_cost
 from benchmarks.findings import Report
 from benchmarks.laboratory import Laboratory
 from benchmarks.report import markdown, plots
@@ -20,7 +20,8 @@ from benchmarks.suites import SUITES, Bench
 __all__ = ["OTHERS", "run", "run_other"]
 
 PACKAGES = (
-    "msgspec", "websocket-client", "websockets", "picows", "upbit-sdk", "pyupbit", "ccxt"
+    "msgspec", "websocket-client", "websockets", "picows", "upbit-sdk", "pyupbit", "ccxt", "redis",
+    "hiredis", "nats-py",
 )  # fmt: skip
 
 
@@ -91,6 +92,14 @@ def _recovery_cost(rounds: int, scale: float, _: Sequence[str] | None) -> str:
     return markdown(report, f"{_circumstances()}. {spread}")
 
 
+def _brokers(rounds: int, scale: float, _: Sequence[str] | None) -> str:
+    """What goes through each broker."""
+    report = Report()
+    brokers.measure(rounds, max(1000, round(100_000 * scale)), report)
+    spread = f"Medians of {rounds} rounds in turns, lowest and highest in brackets."
+    return markdown(report, f"{_circumstances()}. {spread}")
+
+
 #: What is measured instead of the suites, by the name of its file: what makes its text of the
 #: rounds, the scale and the chosen clients.
 OTHERS: dict[str, Callable[[int, float, Sequence[str] | None], str]] = {
@@ -98,6 +107,7 @@ OTHERS: dict[str, Callable[[int, float, Sequence[str] | None], str]] = {
     "losses": _losses,
     "outage": _outage,
     "recovery-cost": _recovery_cost,
+    "brokers": _brokers,
 }
 
 

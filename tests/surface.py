@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 import upbit_stream
-from upbit_stream import frames, indicators, simulator
+from upbit_stream import frames, indicators, relay, simulator
 from upbit_stream.metrics import Metrics
 from upbit_stream.notebook.live import LiveView
 
@@ -52,6 +52,9 @@ def describe_all() -> str:
     ]
     lines += ["# What stream.metrics and stream.live() are", ""]
     lines += [*_describe("Metrics", Metrics), "", *_describe("LiveView", LiveView), ""]
+    lines += ["# upbit_stream.relay", ""]
+    for name in sorted(relay.__all__):
+        lines += [*_describe(name, getattr(relay, name)), ""]
     lines += ["# upbit_stream.simulator", ""]
     for name in sorted(simulator.__all__):
         lines += [*_describe(name, getattr(simulator, name)), ""]

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -37,6 +37,9 @@ from upbit_stream.silence import tell_silence
 from upbit_stream.totals import StreamStats, Totals
 from upbit_stream.workers import LOOK_AROUND, Worker, join_all, numbered
 
+if TYPE_CHECKING:
+    from upbit_stream.relay.place import RelaySource
+
 __all__ = ["Engine"]
 
 # Seconds of it, at most, that are kept for telling the handlers.
@@ -52,7 +55,9 @@ class Engine:
         config: StreamConfig,
         credentials: Credentials,
         pool: ConnectionPool,
+        source: RelaySource | None = None,
     ) -> None:
+        self._source = source
         self.notices = NoticeBoard()
         self.companions = Companions()
         self._region = region
@@ -68,7 +73,7 @@ class Engine:
         self._channels: dict[Channel[Any], Carrier | None] = {}
         # Channels that were closed, whose dispatch threads may still deliver what was queued.
         self._leaving: tuple[Channel[Any], ...] = ()
-        self._leases = Leases(pool, url, rest_url, config, credentials, self)
+        self._leases = Leases(pool, url, rest_url, config, credentials, self, source)
         # Endpoints that did not accept the keys: they are not asked again.
         self._unauthorized: dict[Endpoint, AuthenticationError] = {}
         # Threads that look up why codes are silent.
@@ -104,6 +109,10 @@ class Engine:
         :class:`SubscriptionError` for what the exchange would refuse.
         """
         self._region.check(demand.type)
+        if self._source is not None:
+            from upbit_stream.relay.lanes import check_relayable  # only here: few need it
+
+            check_relayable(demand)
         if demand.endpoint.needs_keys:
             self._credentials.require(f"{demand.method}()")
         channel: Channel[Any] = kind(

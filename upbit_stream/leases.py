@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from upbit_stream.config import OverflowPolicy, StreamConfig
 from upbit_stream.connection.observer import ConnectionObserver
@@ -14,6 +14,9 @@ from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.endpoints import Endpoint, endpoint_url
 from upbit_stream.shards import Shards
 from upbit_stream.totals import Totals
+
+if TYPE_CHECKING:
+    from upbit_stream.relay.place import RelaySource
 
 __all__ = ["Carrier", "Leases"]
 
@@ -32,15 +35,17 @@ class Leases:
         config: StreamConfig,
         credentials: Credentials,
         user: ConnectionObserver,
+        source: RelaySource | None = None,
     ) -> None:
         self._pool = pool
+        self._source = source
         self._url = url
         self._rest_url = rest_url
         self._config = config
         self._credentials = credentials
         self._user = user
         self._shards: Shards | None = None
-        if config.shard_above is not None:
+        if config.shard_above is not None and source is None:
             self._user = TellsOfWholes(user)
             self._shards = Shards(
                 config.shard_above, lambda: self._take(Endpoint.PUBLIC, alone=True), self.give_back
@@ -80,9 +85,11 @@ class Leases:
 
     def take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Carrier:
         """What carries a subscription with that policy."""
-        if overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys:
+        named = self._source is not None and self._source.name is not None
+        if overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys and not named:
             # It may stop reading, so it must not share. Where there are keys it has to: the
-            # exchange may refuse a second connection of an account.
+            # exchange may refuse a second connection of an account. So has a named consumer: two
+            # of the name would get a part each.
             return self._take(endpoint, alone=True)
         if self._shards is not None and not endpoint.needs_keys:
             self._shards.prepare()
@@ -94,7 +101,9 @@ class Leases:
 
     def _take(self, endpoint: Endpoint, *, alone: bool = False) -> Lease:
         url = endpoint_url(self._url, endpoint)
-        terms = Terms.of(endpoint, url, self._rest_url, self._credentials, self._config)
+        terms = Terms.of(
+            endpoint, url, self._rest_url, self._credentials, self._config, self._source
+        )
         lease = self._pool.lease(terms, self._config, self._user, alone=alone)
         for failed in [one for one in self._held if not one.connection.serving]:
             self.give_back(failed)

@@ -31,6 +31,7 @@ from upbit_stream.totals import StreamStats
 
 if TYPE_CHECKING:
     from upbit_stream.notebook.live import LiveView
+    from upbit_stream.relay import RelaySource
 
 __all__ = ["UpbitStream"]
 
@@ -62,6 +63,10 @@ class UpbitStream(Subscribing):
 
     ``pool``: whose connections it shares, instead of those of the process.
 
+    ``source``: a broker to read from instead of the exchange, as ``"redis://host:6379"`` or a
+    :class:`~upbit_stream.relay.RelaySource`; there a :class:`~upbit_stream.relay.Relay` publishes,
+    or ``upbit-stream publish``. Everything else stays as it is, for public market data.
+
     ``ValueError`` for another region, or for a URL in the environment that is none; ``TypeError``
     for keys that are no strings.
     """
@@ -74,6 +79,7 @@ class UpbitStream(Subscribing):
         secret_key: str | None = None,
         config: StreamConfig | None = None,
         pool: ConnectionPool | None = None,
+        source: str | RelaySource | None = None,
     ) -> None:
         if config is not None and not isinstance(config, StreamConfig):
             raise TypeError(f"config={config!r}: give a StreamConfig(…)")
@@ -81,7 +87,7 @@ class UpbitStream(Subscribing):
         self._region = find_region(region)
         credentials = find_credentials(access_key, secret_key)
         pool = default_pool() if pool is None else pool
-        self._engine = Engine(self._region, self._config, credentials, pool)
+        self._engine = Engine(self._region, self._config, credentials, pool, _source_of(source))
         # The threads that have called close(): each adds itself, and looks for itself alone.
         self._closed_by: set[int] = set()
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
@@ -307,3 +313,11 @@ def _nearest(name: str) -> str | None:
     if bare != name and bare in known:
         return bare
     return _MEANT.get(name) or nearest(name, known)
+
+
+def _source_of(source: str | RelaySource | None) -> RelaySource | None:
+    if source is None:
+        return None
+    from upbit_stream.relay.place import as_source  # only here: few need it
+
+    return as_source(source)

@@ -28,7 +28,7 @@ SOURCES = "\n".join(
 # Keys that are put together while the program runs.
 FAMILIES = (
     "advice", "check", "column", "diagnose", "doctor", "report", "side", "state", "view",
-    "help", "option", "codes", "files",
+    "help", "option", "codes", "files", "relay",
 )  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def test_every_text_that_is_asked_for_is_there_and_no_other() -> None:
               for key in pair}  # fmt: skip
     assert asked <= set(ENGLISH)
     mentioned = set(re.findall(r"""["']([a-z_]+\.[a-zA-Z_ ]+)["']""", SOURCES))
-    commands = {"app", "watch", "record", "replay", "markets", "diagnose", "doctor", "simulate"}
+    commands = {"app", "watch", "record", "replay", "markets", "diagnose", "doctor", "simulate",
+                "publish", "relay-status"}  # fmt: skip
     unused = {
         key
         for key in ENGLISH

@@ -55,7 +55,8 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+# What needs a broker is run by the tests of the relay.
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "two_machines.py"])
 def test_it_runs_until_ctrl_c(name: str, run: Run) -> None:
     expected = EXPECTED[name]
     with Simulator(rate=300, codes=all_codes(60)) as sim:
@@ -86,13 +87,13 @@ def test_it_is_short_and_begins_with_what_it_does(name: str) -> None:
     assert (
         f"\n    {'UPBIT_ACCESS_KEY=… UPBIT_SECRET_KEY=… ' * (name == 'account.py')}python " in told
     )
-    assert re.search(rf"python examples/{name} \[(SECONDS|COUNT)\]", told)
+    assert re.search(rf"python examples/{name} (\[(SECONDS|COUNT)\]|BROKER)", told)
     assert "``upbit-stream simulate" in told
     assert "``UPBIT_STREAM_URL``" in told
 
 
 def test_only_the_public_face_is_used() -> None:
-    allowed = {"upbit_stream", "upbit_stream.simulator"}
+    allowed = {"upbit_stream", "upbit_stream.relay", "upbit_stream.simulator"}
     for name in SCRIPTS:
         for node in ast.walk(ast.parse((EXAMPLES / name).read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module is not None:

@@ -17,7 +17,9 @@ from typer.main import get_command
 from upbit_stream.cli.commands.diagnose import diagnose_command
 from upbit_stream.cli.commands.doctor import doctor_command
 from upbit_stream.cli.commands.markets import markets_command
+from upbit_stream.cli.commands.publish import publish_command
 from upbit_stream.cli.commands.record import record_command
+from upbit_stream.cli.commands.relay_status import relay_status_command
 from upbit_stream.cli.commands.replay import replay_command
 from upbit_stream.cli.commands.simulate import simulate_command
 from upbit_stream.cli.commands.watch import watch_command
@@ -46,6 +48,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "diagnose": diagnose_command,
     "doctor": doctor_command,
     "simulate": simulate_command,
+    "publish": publish_command,
+    "relay-status": relay_status_command,
 }
 for _name, _function in _COMMANDS.items():
     app.command(_name, cls=Command, help=text(f"{_name}.help"), short_help=text(f"{_name}.short"))(

@@ -13,7 +13,7 @@ import time
 import weakref
 from collections.abc import Callable
 from ssl import SSLContext
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -29,13 +29,17 @@ from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.recovery.gaps import Gap
 from upbit_stream.recovery.recovery import Recovery, RecoverySettings
 
+if TYPE_CHECKING:
+    from upbit_stream.relay.feed import Feed
+    from upbit_stream.relay.place import RelaySource
+
 __all__ = ["AnyConnection", "ConnectionPool", "Lease", "Terms", "default_pool"]
 
 # Seconds for closing what lingers when the interpreter exits.
 _EXIT_CLOSE = 1.0
 
-#: One physical connection, or two lines that stand for one.
-AnyConnection: TypeAlias = Connection | Pair
+#: One physical connection, two lines that stand for one, or a broker that does.
+AnyConnection: TypeAlias = "Connection | Pair | Feed"
 
 # Live events, over all codes, that wait at most for the ones before them, which are being fetched.
 _WAITING = 100_000
@@ -76,6 +80,8 @@ class Terms(msgspec.Struct, frozen=True):
     reconnect: ReconnectPolicy
     ssl_context: SSLContext | None
     max_message_size: int
+    #: The broker that is read instead of the exchange.
+    source: RelaySource | None = None
 
     @classmethod
     def of(
@@ -85,11 +91,12 @@ class Terms(msgspec.Struct, frozen=True):
         rest_url: str,
         credentials: Credentials,
         config: StreamConfig,
+        source: RelaySource | None = None,
     ) -> Terms:
         """The terms of a stream with this configuration."""
-        settings = {name: getattr(config, name) for name in cls.__struct_fields__[4:]}
+        settings = {name: getattr(config, name) for name in cls.__struct_fields__[4:-1]}
         keys = credentials if endpoint.needs_keys else None
-        return cls(endpoint, url, rest_url, keys, **settings)
+        return cls(endpoint, url, rest_url, keys, **settings, source=source)
 
 
 class _Users:
@@ -217,8 +224,10 @@ class ConnectionPool:
     ) -> AnyConnection:
         connection: AnyConnection
         users = _Users()
+        if terms.source is not None:
+            connection = self._make_feed(terms, terms.source, config, users)
         # Of an account the exchange may refuse a second connection; one that blocks is on its own.
-        if terms.redundancy == 2 and not terms.endpoint.needs_keys and not alone:
+        elif terms.redundancy == 2 and not terms.endpoint.needs_keys and not alone:
             connection = self._make_pair(terms, config, users)
         else:
             connection = self._make_single(terms, config, users)
@@ -233,6 +242,19 @@ class ConnectionPool:
             return _make_router(terms, users, wake, lines=2)
 
         return Pair(terms.endpoint, terms.url, config, users, make_router, may_end=self._retire)
+
+    def _make_feed(
+        self, terms: Terms, source: RelaySource, config: StreamConfig, users: _Users
+    ) -> Feed:
+        from upbit_stream.relay.feed import Feed  # only here: few need it
+
+        # What is missing there, nobody here can fetch.
+        alike = msgspec.structs.replace(terms, backfill=False)
+
+        def make_router(wake: Callable[[], None]) -> Router:
+            return _make_router(alike, users, wake, lines=1)
+
+        return Feed(source, config, users, make_router, may_end=self._retire)
 
     def _make_single(self, terms: Terms, config: StreamConfig, users: _Users) -> Connection:
         keys = terms.credentials

@@ -75,6 +75,9 @@ class Traffic(msgspec.Struct):
     #: The moment of the newest message, as exact as the samples are; None before the first.
     last_message_at: float | None = None
     last_error_at: datetime | None = None
+    #: Of what comes over a broker: milliseconds from the publisher's receipt of the newest event to
+    #: its arrival; None otherwise.
+    lag: float | None = None
 
     def sample(self, now: float) -> bool:
         """Note the counters, once a second; whether there were messages since the last time."""

@@ -64,6 +64,10 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
     #: Bytes of resident memory of the process; None where it was not measured.
     rss: int | None = None
     connections: tuple[ConnectionHealth, ...] = ()
+    #: Of a stream that reads from a broker: milliseconds from the publisher's receipt of the newest
+    #: event to its arrival here, by the clocks of both machines. None before the first, and of a
+    #: stream that reads from the exchange.
+    lag: float | None = None
     #: What :meth:`is_healthy` compares with: ``StreamConfig.health``.
     thresholds: HealthThresholds = HealthThresholds()
     #: Whether the stream was closed: then that is the only problem that it has.
@@ -177,6 +181,7 @@ def connection_health(
         last_message_age=_age(traffic, now),
         reconnects=traffic.reconnects,
         recent_reconnects=recent[-10:],
+        lag=traffic.lag,
         thresholds=thresholds,
         latency_p50=spread.p50,
         latency_p99=spread.p99,
@@ -218,6 +223,7 @@ def stream_health(
         callback_errors=stats.errors,
         rss=rss,
         connections=tuple(each),
+        lag=max((one.lag for one in each if one.lag is not None), default=None),
         thresholds=thresholds,
         latency_p50=spread.p50,
         latency_p99=spread.p99,

@@ -126,6 +126,28 @@ Examples:
   upbit-stream simulate --rate 5000 --codes 200
   upbit-stream simulate --codes KRW-BTC,BTC-ETH --realistic
   upbit-stream simulate --replay trades.jsonl --replay-speed 1""",
+    "publish.short": "Publish live data to a broker, for many readers.",
+    "publish.help": """Publish live data to a broker; UpbitStream(source=URL) reads it, on any
+machine.
+
+Run two of them, on two machines, with the same markets: each event is there once, and either may
+die at any moment. While the broker is away, what comes is kept. Ctrl-C ends it; the exit code is 1
+when the broker did not take everything.
+
+Examples:
+  upbit-stream publish KRW-BTC KRW-ETH --to redis://localhost:6379
+  upbit-stream publish KRW-BTC -t trade -t orderbook --to nats://localhost:4222
+  upbit-stream publish --demo --to redis://localhost:6379""",
+    "relay-status.short": "Say who publishes to a broker, and who reads from it.",
+    "relay-status.help": """Say who publishes to a broker and who reads from it, as they reported
+within the last seconds.
+
+The lag is from the publisher's receipt of the newest event to its arrival at the consumer. The exit
+code is 1 when no publisher is connected to the exchange, or one of them has problems.
+
+Examples:
+  upbit-stream relay-status redis://localhost:6379
+  upbit-stream relay-status nats://localhost:4222 --json""",
     "help.usage": "Usage:",
     "help.commands": "Commands:",
     "help.arguments": "Arguments:",
@@ -162,6 +184,10 @@ Examples:
     "option.quote": "Only markets in this currency: KRW, BTC, USDT.",
     "option.observe": "Look at running streams for N seconds.",
     "option.offline": "Leave out whatever needs the network.",
+    "option.to": "The broker: redis://[:password@]host:port or nats://host:port.",
+    "option.buffer": "Events of each type that are kept while the broker is away.",
+    "option.max_length": "Entries of each type and market that the broker keeps.",
+    "option.max_age": "Instead of it: for how many seconds it keeps them.",
     "option.host": "The address to listen on.",
     "option.port": "0 finds a free one.",
     "option.rate": "Trades a second, over all markets.",
@@ -256,6 +282,20 @@ _SHOWN: Final = {
     "record.lost": ", {count} lost",
     "record.summary": "{out}: {what}, {dropped}, in {seconds} s",
     "record.hint": "Ctrl-C ends it",
+    "publish.line": "{url}: {published} events published{rate}, {duplicates} were there, "
+    "{buffered} wait, {dropped}",
+    "publish.away": "the broker is away: ",
+    "relay.publisher": "Publisher",
+    "relay.consumer": "Consumer",
+    "relay.state": "State",
+    "relay.group": "Name",
+    "relay.lanes": "Lanes",
+    "relay.rate": "Events/s",
+    "relay.published": "Published",
+    "relay.buffered": "Waiting",
+    "relay.dropped": "Dropped",
+    "relay.received": "Received",
+    "relay.lag": "Lag",
     "files.one": "1 file",
     "files.many": "{count} files",
     "demo.simulated": "simulated data, not the exchange's",
@@ -374,6 +414,7 @@ _FAILED: Final = {
     '"upbit-stream {command} --demo"',
     "failed.subscription_ended": "the subscription has ended",
     "failed.lost": "{count} events are not in the recording",
+    "failed.not_taken": "{url} did not take everything",
     "failed.format": "--format {name}: choose one of {formats}",
     "failed.rotate": "--rotate {limit}: a size (500kB, 100MB, 1GB), a time (30s, 15m, 1h, 1d), or "
     "both with a comma between",

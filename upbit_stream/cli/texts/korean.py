@@ -104,6 +104,27 @@ Ctrl-C로 끝냅니다. --replay를 주면 기록에 있는 것을 구독하는 
   upbit-stream simulate --rate 5000 --codes 200
   upbit-stream simulate --codes KRW-BTC,BTC-ETH --realistic
   upbit-stream simulate --replay trades.jsonl --replay-speed 1""",
+    "publish.short": "실시간 시세를 브로커로 보내 여럿이 읽게 함.",
+    "publish.help": """실시간 시세를 브로커로 보냅니다. 어느 컴퓨터에서든
+UpbitStream(source=URL)로 읽습니다.
+
+같은 마켓으로 두 컴퓨터에서 하나씩 실행하면 이벤트는 하나씩만 남고, 어느 쪽이 언제 죽어도 됩니다.
+브로커가 없는 동안 온 것은 보관합니다. Ctrl-C로 끝냅니다. 브로커가 다 받지 못했으면 종료 코드는
+1입니다.
+
+예:
+  upbit-stream publish KRW-BTC KRW-ETH --to redis://localhost:6379
+  upbit-stream publish KRW-BTC -t trade -t orderbook --to nats://localhost:4222
+  upbit-stream publish --demo --to redis://localhost:6379""",
+    "relay-status.short": "누가 브로커로 보내고 누가 읽는지 알림.",
+    "relay-status.help": """누가 브로커로 보내고 누가 읽는지, 최근 몇 초의 보고대로 알립니다.
+
+지연은 보내는 쪽이 최신 이벤트를 받은 때부터 읽는 쪽에 도착할 때까지입니다. 거래소에 연결된 송신자가
+없거나 송신자에 문제가 있으면 종료 코드는 1입니다.
+
+예:
+  upbit-stream relay-status redis://localhost:6379
+  upbit-stream relay-status nats://localhost:4222 --json""",
     "help.usage": "사용법:",
     "help.commands": "명령:",
     "help.arguments": "인자:",
@@ -139,6 +160,10 @@ Ctrl-C로 끝냅니다. --replay를 주면 기록에 있는 것을 구독하는 
     "option.quote": "이 통화의 마켓만: KRW, BTC, USDT.",
     "option.observe": "실행 중인 스트림을 N초 동안 봅니다.",
     "option.offline": "네트워크가 필요한 것은 건너뜁니다.",
+    "option.to": "브로커: redis://[:비밀번호@]호스트:포트 또는 nats://호스트:포트.",
+    "option.buffer": "브로커가 없는 동안 종류마다 보관할 이벤트 수.",
+    "option.max_length": "브로커가 종류와 마켓마다 보관할 항목 수.",
+    "option.max_age": "그 대신 보관할 시간(초).",
     "option.host": "접속을 받을 주소.",
     "option.port": "0이면 빈 포트를 찾습니다.",
     "option.rate": "모든 마켓을 합친 초당 체결 수.",
@@ -233,6 +258,20 @@ _SHOWN: Final = {
     "record.lost": ", 빠짐 {count}",
     "record.summary": "{out}: {what}, {dropped}, {seconds}초 동안",
     "record.hint": "Ctrl-C로 끝냅니다",
+    "publish.line": "{url}: {published}건 보냄{rate}, 이미 있던 것 {duplicates}, "
+    "대기 {buffered}, {dropped}",
+    "publish.away": "브로커가 없습니다. ",
+    "relay.publisher": "송신자",
+    "relay.consumer": "수신자",
+    "relay.state": "상태",
+    "relay.group": "이름",
+    "relay.lanes": "줄기",
+    "relay.rate": "건/초",
+    "relay.published": "보냄",
+    "relay.buffered": "대기",
+    "relay.dropped": "버림",
+    "relay.received": "받음",
+    "relay.lag": "지연",
     "files.one": "파일 1개",
     "files.many": "파일 {count}개",
     "demo.simulated": "거래소가 아닌 모의 데이터입니다",
@@ -350,6 +389,7 @@ _FAILED: Final = {
     '--demo"를 해 보세요',
     "failed.subscription_ended": "구독이 끝났습니다",
     "failed.lost": "이벤트 {count}건이 기록에 없습니다",
+    "failed.not_taken": "{url}이(가) 다 받지 못했습니다",
     "failed.format": "--format {name}: 다음 중에서 고르세요: {formats}",
     "failed.rotate": "--rotate {limit}: 크기(500kB, 100MB, 1GB), 시간(30s, 15m, 1h, 1d), 또는 "
     "쉼표로 둘 다",

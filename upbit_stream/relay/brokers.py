@@ -1,0 +1,206 @@
+"""What a broker must be able to do: for another one, write these two protocols, and add its scheme.
+
+Whoever holds a sink or a source calls it from one thread only. Every call ends within seconds; what
+keeps it from doing its work is a :class:`BrokerUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import NamedTuple, Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from upbit_stream.errors import ConnectionFailedError, UpbitStreamError
+from upbit_stream.relay.entries import Entry
+from upbit_stream.relay.lanes import Lane
+
+__all__ = [
+    "BrokerRefused",
+    "BrokerUnavailable",
+    "Passage",
+    "Record",
+    "Sink",
+    "Source",
+    "check_url",
+    "open_sink",
+    "open_source",
+    "public_url",
+]
+
+
+_REDIS = ("redis", "rediss")
+_NATS = ("nats", "tls")
+
+
+class BrokerUnavailable(UpbitStreamError):
+    """The broker is away, too slow, or out of memory: worth another attempt."""
+
+
+class BrokerRefused(ConnectionFailedError):
+    """The broker will not have us (wrong password, wrong address): no attempt can help."""
+
+
+class Record(NamedTuple):
+    """An entry as it comes back."""
+
+    lane: Lane
+    #: Where it stands in its lane; only the broker knows what it means.
+    position: str
+    payload: bytes
+
+
+class Passage(NamedTuple):
+    """Entries of a lane that follow each other."""
+
+    lane: Lane
+    payloads: Sequence[bytes]
+    #: Where the last of them stands.
+    position: str
+
+
+class Sink(Protocol):
+    """Where a relay's events go."""
+
+    def open(self) -> str:
+        """Connect; what names the broker's memory: another name than the last time says that it may
+        have lost what it was sent.
+        """
+
+    def send(self, entries: Sequence[Entry]) -> int:
+        """Add these, those of each lane in their order; how many were new. One that is there
+        already (by its lane, order and mark) is left out by the broker itself. So is one of a state
+        (anything but trades) that is older than the newest. May be given the same ones again.
+        """
+
+    def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, int]:
+        """The largest order that each lane has had; those that are empty are left out."""
+
+    def tell(self, notice: bytes) -> None:
+        """Put a notice (a gap, a change of state, as JSON) on the side channel."""
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        """Leave a publisher's report, in place of its last one; all publishers' reports that were
+        left within the last seconds.
+        """
+
+    def close(self) -> None:
+        """Free what it holds. May be opened again."""
+
+
+class Source(Protocol):
+    """Where a consumer's events come from. A position is a place in a lane: what is read are the
+    entries behind it.
+    """
+
+    def open(self) -> None:
+        """Connect."""
+
+    def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
+        """The newest entry of each lane; those that are empty are left out."""
+
+    def beginning(self, milliseconds: int) -> str:
+        """The position before the first entry that came at that time (since the epoch) or later."""
+
+    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
+        """The next entries behind these positions; waits ``timeout`` seconds at most for one. A
+        lane may have several passages.
+        """
+
+    def notices(self) -> Sequence[bytes]:
+        """What came on the side channel since the last call; the first call begins."""
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:
+        """The lanes that may have had more entries behind these positions than they have now,
+        because the broker keeps no more: from when until when (milliseconds since the epoch).
+        """
+
+    def share(
+        self, group: str, member: str, lanes: Sequence[Lane]
+    ) -> tuple[Mapping[Lane, str | None], Sequence[Lane]]:
+        """Be a member for some seconds: to be called every second. The lanes that are this member's
+        own then, with the positions where the group stopped (None: it never began); and those of
+        them that it is to leave to others.
+        """
+
+    def commit(
+        self, group: str, member: str, positions: Mapping[Lane, str], leaving: Sequence[Lane]
+    ) -> None:
+        """Note how far this member has come with lanes of its own, and leave some of these to
+        others. What is not its own any more is left alone.
+        """
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        """Leave a consumer's report; the publishers' reports of the last seconds."""
+
+    def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
+        """The reports of the last seconds, by name: of publishers, and of consumers."""
+
+    def close(self) -> None:
+        """Free what it holds. May be opened again."""
+
+
+def open_sink(url: str, *, max_length: int = 10_000, max_age: float | None = None) -> Sink:
+    """The sink for a broker's URL; ``max_length`` and ``max_age`` (seconds) are what it is to keep
+    of each lane. ``ValueError`` for a URL that there is none for.
+    """
+    if _require_client(check_url(url)) in _REDIS:
+        from upbit_stream.relay.redis_sink import RedisSink
+
+        return RedisSink(url, max_length=max_length, max_age=max_age)
+    from upbit_stream.relay.nats_sink import NatsSink
+
+    return NatsSink(url, max_length=max_length, max_age=max_age)
+
+
+def open_source(url: str) -> Source:
+    """The source for a broker's URL. ``ValueError`` for one that there is none for."""
+    if _require_client(check_url(url)) in _REDIS:
+        from upbit_stream.relay.redis_source import RedisSource
+
+        return RedisSource(url)
+    from upbit_stream.relay.nats_source import NatsSource
+
+    return NatsSource(url)
+
+
+def _require_client(scheme: str) -> str:
+    """``ImportError``, which says what to install, without the client for that scheme."""
+    module, extra = ("redis", "redis") if scheme in _REDIS else ("nats", "nats")
+    if find_spec(module) is None:
+        raise ImportError(
+            f'a {scheme}:// broker needs one more package: pip install "upbit-stream[{extra}]"'
+        )
+    return scheme
+
+
+def check_url(url: object) -> str:
+    """The scheme of a broker's URL; ``ValueError`` or ``TypeError`` for what is none."""
+    if not isinstance(url, str):
+        raise TypeError(f"{url!r}: give the URL of a broker, as redis://host:6379")
+    try:
+        parts = urlsplit(url)
+        right = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        parts, right = SplitResult("", "", "", "", ""), False
+    if not right or parts.scheme not in (*_REDIS, *_NATS):
+        raise ValueError(
+            f"{public_url(url)!r}: give the URL of a broker, as redis://host:6379 or "
+            "nats://host:4222 (rediss:// or tls:// with TLS)"
+        )
+    return parts.scheme
+
+
+def public_url(url: str) -> str:
+    """The URL without the password that it may hold; of what is no proper one, the scheme alone:
+    a password with a slash in it may stand anywhere.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = SplitResult("", "", "", "", ""), None, None
+    if not host or "@" in parts.path + parts.query + parts.fragment:
+        return f"{url.partition(':')[0]}://…" if ":" in url else "…"
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path}"

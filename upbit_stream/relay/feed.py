@@ -1,0 +1,328 @@
+"""A broker in place of a connection to the exchange.
+
+To streams, pool and watchdog a :class:`Feed` is a connection: it has wishes, a router, a state, and
+an I/O thread. What it brings was published by a relay, perhaps long ago.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+
+from upbit_stream.config import StreamConfig, reconnect_delay
+from upbit_stream.connection.observer import ConnectionObserver
+from upbit_stream.connection.router import Router
+from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.connection.traffic import Traffic
+from upbit_stream.connection.wishes import Wishes
+from upbit_stream.errors import ConnectionFailedError, UpbitStreamError
+from upbit_stream.protocol.endpoints import Endpoint
+from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, open_source, public_url
+from upbit_stream.relay.following import Following
+from upbit_stream.relay.place import RelaySource
+from upbit_stream.workers import Worker, numbered
+
+__all__ = ["Feed"]
+
+_log = logging.getLogger("upbit_stream")
+
+# Seconds for which a read waits for an entry, which nothing can end.
+_READ = 0.1
+
+# Seconds between two looks at what needs no hurry.
+_HOUSEKEEPING = 1.0
+
+# Seconds between two looks at how far a named consumer has come.
+_COMMIT = 0.2
+
+# Seconds without reading, because a subscription that blocks had no room, after which it is looked
+# whether the broker still has what was to be read.
+_HELD_UP = 1.0
+
+# Seconds for which the end waits for callbacks, so that a named consumer notes what they got.
+_LAST_WORDS = 1.0
+
+# Seconds between what nobody thought of and the next attempt.
+_AFTER_STUMBLING = 1.0
+
+
+class Feed:
+    """What a broker brings. Any thread may call the public methods; what is not public belongs to
+    the I/O thread.
+    """
+
+    endpoint = Endpoint.PUBLIC
+
+    def __init__(
+        self,
+        place: RelaySource,
+        config: StreamConfig,
+        observer: ConnectionObserver,
+        make_router: Callable[[Callable[[], None]], Router],
+        *,
+        may_end: Callable[[Feed], bool],
+    ) -> None:
+        self.name = numbered("relay")
+        self.url = public_url(place.url)
+        self._log_name = f"{self.name} ({self.url})"
+        self._observer = observer
+        self._may_end = may_end
+        self._policy = config.reconnect
+        self._ping_interval = config.ping_interval
+        self._bell = threading.Event()
+        self.wishes = Wishes(self.wake)
+        self.traffic = Traffic()
+        self._router = make_router(self.wake)
+        self._source = open_source(place.url)
+        member = f"{socket.gethostname()}-{os.getpid()}-{self.name}"
+        self._following = Following(
+            place, member, self._source, self._router, self.traffic, observer, config.numbers
+        )
+        self._worker = Worker(f"upbit-io-{self.name}", self._run)
+        # Held while it is looked whether there is one: the watchdog and whoever closes may ask.
+        self._reviving = threading.Lock()
+        # Whether the last attempt to connect came to nothing.
+        self._missed = False
+        # Written by the I/O thread alone, read by anyone.
+        self._state = ConnectionState.CONNECTING
+        self._error: UpbitStreamError | None = None
+        self._over = False
+        self._connected_at: float | None = None
+
+    # As a connection, for any thread.
+
+    @property
+    def state(self) -> ConnectionState:
+        """Whether the broker is there."""
+        return self._state
+
+    @property
+    def error(self) -> UpbitStreamError | None:
+        """What ended it for good, in state ``ERROR``."""
+        return self._error
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """The connection to the broker at this moment."""
+        since = self._connected_at
+        traffic = self.traffic
+        counters = self._router.counters
+        return ConnectionInfo(
+            name=self.name,
+            url=self.url,
+            state=self._state,
+            ping_latency=traffic.ping_latency,
+            reconnects=traffic.reconnects,
+            messages=traffic.messages,
+            bytes=traffic.bytes,
+            undecodable=traffic.undecodable,
+            unknown=traffic.unknown,
+            duplicates=counters.duplicates + self._following.duplicates,
+            late=counters.late,
+            backfilled=counters.backfilled,
+            connected_since=None
+            if since is None
+            else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
+        )
+
+    @property
+    def lines(self) -> tuple[Feed, ...]:
+        """The physical connections: itself."""
+        return (self,)
+
+    def start(self) -> None:
+        """Start the I/O thread; once."""
+        self._worker.start()
+
+    def close(self) -> None:
+        """Have it closed; returns at once."""
+        self.wishes.close()
+        self.revive()
+
+    def revive(self) -> None:
+        """Have an I/O thread again, if the one there was has died of what nobody thought of."""
+        with self._reviving:
+            if not self._over and not self._worker.alive:
+                self._worker = Worker(self._worker.name, self._run)
+                self._worker.start()
+
+    def join_io(self, deadline: float) -> bool:
+        """Wait until the I/O thread has ended; whether it did by ``deadline``."""
+        return self._worker.join(deadline)
+
+    def join(self, deadline: float) -> bool:
+        """The same: there is no other thread."""
+        return self.join_io(deadline)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._worker.alive
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing waits for what was missed: nothing ever does."""
+        return True
+
+    @property
+    def serving(self) -> bool:
+        """Whether it can carry something, now or after a reconnect."""
+        return not self._over and not self.wishes.closing
+
+    @property
+    def is_current_thread(self) -> bool:
+        """Whether the caller is the I/O thread."""
+        return self._worker.is_current
+
+    def wake(self) -> None:
+        """Have the I/O thread look around."""
+        self._bell.set()
+
+    def disown(self) -> None:
+        """In the child of a fork: let go of what belongs to the parent."""
+        self.wishes.disown()
+        self._reviving, self._bell = threading.Lock(), threading.Event()
+        self._router.disown()
+        self._state = ConnectionState.DISCONNECTED
+
+    # The I/O thread.
+
+    def _run(self) -> None:
+        attempt = 0
+        while not self.wishes.closing:
+            try:
+                self._open()
+                attempt = 0
+                self._serve()
+            except BrokerRefused as error:
+                self._fail(error)
+                return
+            except BrokerUnavailable as error:
+                limit = self._policy.max_attempts
+                if limit is not None and attempt >= limit:
+                    told = ConnectionFailedError(
+                        f"gave up after {attempt} attempts: {error}; check that the broker runs, "
+                        "or give ReconnectPolicy(max_attempts=None)"
+                    )
+                    told.__cause__ = error
+                    self._fail(told)
+                    return
+                self._lose(
+                    str(error), reconnect_delay(self._policy, attempt, random.uniform(-1, 1))
+                )
+                attempt += 1
+            except Exception as error:  # a dead I/O thread must never look like a quiet market
+                with suppress(Exception):  # it may be the logging that failed
+                    _log.exception("%s: a bug; connecting again", self._log_name)
+                self._lose(f"{type(error).__name__}: {error}", _AFTER_STUMBLING)
+        self._end()
+
+    def _open(self) -> None:
+        self._source.open()
+        self._connected_at, self._missed = time.monotonic(), False
+        self._following.resume()
+        self._enter(ConnectionState.CONNECTED)
+        _log.info("%s: connected", self._log_name)
+
+    def _lose(self, cause: str, delay: float) -> None:
+        self._source.close()
+        was_there = self._connected_at is not None
+        self._connected_at = None
+        if was_there:
+            self.traffic.note_reconnect(cause)
+        else:
+            self.traffic.note_error()
+        if was_there or not self._missed:
+            # Once, not with every attempt.
+            _log.warning("%s: %s; connecting again", self._log_name, cause)
+        self._missed = not was_there
+        if was_there or self._state is not ConnectionState.CONNECTING:
+            self._enter(ConnectionState.RECONNECTING)
+        until = time.monotonic() + delay
+        while (left := until - time.monotonic()) > 0 and not self.wishes.closing:
+            self._wait(left)
+            self._expire()
+
+    def _wait(self, seconds: float) -> None:
+        self._bell.wait(min(seconds, 0.5))
+        self._bell.clear()
+
+    def _serve(self) -> None:
+        """Bring what there is, until it is closed; raises what the broker cannot."""
+        following, wishes = self._following, self.wishes
+        housekeeping_at = commit_at = ping_at = time.monotonic()
+        opened = self._connected_at or 0.0
+        held_up, held_since = False, 0.0
+        while not wishes.closing:
+            following.adopt(*wishes.fetch())
+            following.answer(wishes.inquiries)
+            if (reason := wishes.renewal(opened)) is not None:
+                raise BrokerUnavailable(reason)
+            now = time.monotonic()
+            if now >= housekeeping_at:
+                housekeeping_at = now + _HOUSEKEEPING
+                following.look(now)
+                self._expire()
+            if now >= commit_at and not held_up:
+                commit_at = now + _COMMIT
+                following.commit()
+            if now >= ping_at:
+                ping_at = now + min(self._ping_interval, 2.0)
+                following.report()
+            if held_up or not following.positions:
+                self._wait(_READ)
+            else:
+                following.bring(_READ)
+            if self._router.hand_over():
+                if held_up and now - held_since > _HELD_UP:
+                    following.catch_up()
+                held_up = False
+            elif not held_up:
+                held_up, held_since = True, now
+
+    def _expire(self) -> None:
+        """Close, if nobody has needed it for as long as it was to linger."""
+        if time.monotonic() >= self.wishes.expires_at and self._may_end(self):
+            self.wishes.close()
+
+    def _end(self) -> None:
+        if self._connected_at is not None:
+            self._enter(ConnectionState.DISCONNECTING)
+        self._router.finish()
+        if self._connected_at is not None:
+            until = time.monotonic() + _LAST_WORDS
+            try:
+                while not self._following.leave() and time.monotonic() < until:
+                    time.sleep(0.01)
+            except BrokerUnavailable as error:
+                _log.info("%s: %s at the end", self._log_name, error)
+        self._free()
+        self._enter(ConnectionState.DISCONNECTED)
+
+    def _free(self) -> None:
+        self._connected_at = None
+        self._over = True
+        self._source.close()
+        self.wishes.end()
+
+    def _fail(self, error: UpbitStreamError) -> None:
+        """The end that no attempt can heal."""
+        self._router.finish()
+        self._free()
+        self._error = error
+        self._enter(ConnectionState.ERROR)
+        self.wishes.fail(error)
+        self._observer.connection_error(error)
+        _log.error("%s: %s; this connection has ended for good", self._log_name, error)
+
+    def _enter(self, state: ConnectionState) -> None:
+        if state is not self._state:
+            self._state = state
+            self._observer.connection_changed(self)

@@ -1,0 +1,327 @@
+"""Following lanes: from where, how far, and which of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from upbit_stream.connection.inquiries import Inquiry
+from upbit_stream.connection.observer import ConnectionObserver
+from upbit_stream.connection.router import AnyChannel, Router
+from upbit_stream.connection.traffic import Traffic
+from upbit_stream.errors import DecodingError, HealthWarning
+from upbit_stream.protocol.demands import Demand
+from upbit_stream.recovery.gaps import GapTally
+from upbit_stream.relay.brokers import Record, Source, public_url
+from upbit_stream.relay.entries import EntryReader
+from upbit_stream.relay.lanes import Lane, lanes_of
+from upbit_stream.relay.notices import ConsumerReport, Notice, PublisherReport, read_reports
+from upbit_stream.relay.place import RelaySource
+from upbit_stream.relay.progress import Progress
+from upbit_stream.relay.seen import make_filter
+
+__all__ = ["Following"]
+
+_log = logging.getLogger("upbit_stream")
+
+# Seconds for which nobody publishes before that is told.
+_ABANDONED = 10.0
+
+_replace: Any = msgspec.structs.replace
+
+
+class Following:
+    """What a consumer reads, and how far it has come. Belongs to the I/O thread, but for
+    :attr:`duplicates`, which anyone may read.
+    """
+
+    def __init__(
+        self,
+        place: RelaySource,
+        member: str,
+        source: Source,
+        router: Router,
+        traffic: Traffic,
+        observer: ConnectionObserver,
+        numbers: Literal["float", "decimal"],
+    ) -> None:
+        self._place = place
+        self._member = member
+        self._source = source
+        self._router = router
+        self._traffic = traffic
+        self._observer = observer
+        self._reader = EntryReader(numbers)
+        #: The lanes that are read, and up to where they were.
+        self.positions: dict[Lane, str] = {}
+        #: Events that had come before.
+        self.duplicates = 0
+        self._filters: dict[Lane, Callable[[Any], bool]] = {}
+        self._newest: dict[Lane, Any] = {}
+        self._version = -1
+        self._channels: tuple[AnyChannel, ...] = ()
+        self._demands: dict[AnyChannel, Demand] = {}
+        self._wanted: list[Lane] = []
+        self._progress = Progress()
+        # Lanes that are read no more, and still to be left, with how far they were read.
+        self._leaving: dict[Lane, str] = {}
+        self._published_at = time.monotonic()
+        self._abandoned = False
+        self._reported = (time.monotonic(), 0)
+
+    # What is wanted.
+
+    def resume(self) -> None:
+        """The broker is there, or there again."""
+        self._published_at = time.monotonic()
+        self._tell_notices()
+
+    def adopt(self, version: int, channels: tuple[AnyChannel, ...]) -> None:
+        """Serve these channels, and those only."""
+        if version == self._version:
+            return
+        demands = {channel: channel.demand for channel in channels}
+        changed = [one for one, its in demands.items() if self._demands.get(one) != its]
+        wanted = list(dict.fromkeys(lane for its in demands.values() for lane in lanes_of(its)))
+        self._router.update(channels)
+        streaming = {lane for its in demands.values() if its.realtime for lane in lanes_of(its)}
+        self._wanted = [lane for lane in wanted if lane in streaming]
+        for lane in [one for one in self.positions if one not in streaming]:
+            self._stop(lane)
+        # For each lane whether someone wants nothing but its snapshot.
+        waiting: dict[Lane, bool] = {}
+        for demand in [demands[one] for one in changed if demands[one].snapshot]:
+            for lane in lanes_of(demand):
+                waiting[lane] = waiting.get(lane, False) or not demand.realtime
+        if self._place.name is None:
+            self._begin({lane: None for lane in self._wanted if lane not in self.positions})
+        else:
+            self._share()
+        self._give_snapshots(waiting)
+        self._router.requested()
+        # Not before: what the broker could not answer is asked again.
+        self._version, self._channels, self._demands = version, channels, demands
+
+    def _stop(self, lane: Lane) -> None:
+        position = self.positions.pop(lane)
+        self._filters.pop(lane, None)
+        self._newest.pop(lane, None)
+        if self._place.name is not None:
+            self._leaving[lane] = position
+
+    def _begin(self, lanes: Mapping[Lane, str | None]) -> None:
+        """Read these, too: behind a position, or from where the source begins."""
+        fresh = [lane for lane, position in lanes.items() if position is None]
+        if (since := self._place.since) is not None:
+            beginning = self._source.beginning(int(since.timestamp() * 1000))
+            self.positions.update(dict.fromkeys(fresh, beginning))
+        else:
+            newest = self._source.newest(fresh)
+            begun = {lane: self._source.beginning(0) for lane in fresh}
+            begun.update((lane, record.position) for lane, record in newest.items())
+            snapshots = [self._as_snapshot(record) for record in newest.values()]
+            for snapshot in filter(None, snapshots):
+                lane = Lane(snapshot.type, snapshot.code)
+                self._filter_of(lane)(snapshot)
+                self._newest[lane] = snapshot
+            self._route(snapshots)
+            self.positions.update(begun)
+        known = {lane: position for lane, position in lanes.items() if position is not None}
+        self._tell_trimmed(known)
+        self.positions.update(known)
+
+    def _give_snapshots(self, lanes: Mapping[Lane, bool]) -> None:
+        """Give those who wait for them the present states."""
+        asked = []
+        snapshots = []
+        for lane, alone in lanes.items():
+            newest = self._newest.get(lane)
+            if lane in self.positions and newest is not None:
+                # What was read last, not what is newest: what is between is still to come.
+                snapshots.append(_replace(newest, stream_type="SNAPSHOT"))
+            elif alone:
+                asked.append(lane)
+        records = self._source.newest(asked).values()
+        self._route([*snapshots, *map(self._as_snapshot, records)])
+
+    def _as_snapshot(self, record: Record) -> Any:
+        events = self._reader.read_all(record.lane, [record.payload], self._tell_undecodable)
+        self._traffic.messages += 1
+        self._traffic.bytes += len(record.payload)
+        return _replace(events[0], stream_type="SNAPSHOT") if events else None
+
+    def answer(self, inquiries: Iterable[Inquiry]) -> None:
+        """Tell what is followed, as the exchange would."""
+        for inquiry in inquiries:
+            if not inquiry.done:
+                types: dict[str, list[str]] = {}
+                for lane in self._wanted:
+                    types.setdefault(lane.type, []).append(lane.code)
+                inquiry.answer([{"type": one, "codes": codes} for one, codes in types.items()])
+
+    # What comes.
+
+    def bring(self, timeout: float) -> None:
+        """Read what is there, and sort it; waits ``timeout`` seconds at most for something."""
+        events: list[Any] = []
+        for passage in self._source.read(self.positions, timeout):
+            lane = passage.lane
+            self.positions[lane] = passage.position
+            self._traffic.messages += len(passage.payloads)
+            self._traffic.bytes += sum(map(len, passage.payloads))
+            came = self._reader.read_all(lane, passage.payloads, self._tell_undecodable)
+            news = list(filter(self._filter_of(lane), came))
+            self.duplicates += len(came) - len(news)
+            if news:
+                self._newest[lane] = news[-1]
+                events += news
+        if events:
+            self._traffic.lag = max(0.0, (time.time_ns() - events[-1].received_at) / 1e6)
+            self._router.route(events)
+
+    def _filter_of(self, lane: Lane) -> Callable[[Any], bool]:
+        is_new = self._filters.get(lane)
+        if is_new is None:
+            is_new = self._filters[lane] = make_filter(lane.type)
+        return is_new
+
+    def _tell_undecodable(self, error: DecodingError) -> None:
+        self._traffic.undecodable += 1
+        self._traffic.note_error()
+        _log.warning("%s: %s", self._member, error)
+        self._observer.connection_error(error)
+
+    def _route(self, events: Sequence[Any]) -> None:
+        self._router.route([event for event in events if event is not None])
+
+    # Now and then.
+
+    def look(self, now: float) -> None:
+        """See to what needs no hurry: once a second."""
+        self._traffic.sample(now)
+        self._router.lose_patience()
+        self._router.tell_drops()
+        if self._place.name is None:
+            for channel, codes in self._router.find_silent():
+                self._observer.codes_silent(channel, codes)
+        else:
+            self._share()
+        self._tell_notices()
+
+    def _share(self) -> None:
+        """Follow what is this member's part."""
+        group = self._place.name or ""
+        mine, surplus = self._source.share(group, self._member, self._wanted)
+        for lane in [one for one in self.positions if one not in mine]:
+            self.positions.pop(lane)  # it was taken away, because we did not answer for too long
+            self._progress.forget((lane,))
+        for lane in surplus:
+            if lane in self.positions:
+                self._stop(lane)
+        self._begin(
+            {
+                lane: position
+                for lane, position in mine.items()
+                if lane not in self.positions and lane not in self._leaving and lane not in surplus
+            }
+        )
+
+    def commit(self) -> bool:
+        """Everything that was read is in the channels: note what was delivered of it, and leave
+        what is to be left; whether nothing is to do.
+        """
+        group = self._place.name
+        if group is None:
+            return True
+        read = {**self.positions, **self._leaving}
+        news = self._progress.look(read, self._channels)
+        leaving = [
+            lane
+            for lane, position in self._leaving.items()
+            if self._progress.is_noted(lane, position)
+        ]
+        if news or leaving:
+            self._source.commit(group, self._member, news, leaving)
+            for lane in leaving:
+                del self._leaving[lane]
+            self._progress.forget(leaving)
+        return not self._leaving and all(
+            self._progress.is_noted(lane, position) for lane, position in self.positions.items()
+        )
+
+    def leave(self) -> bool:
+        """Note what was delivered, for the last time, and leave all; to be called again until
+        nothing is to do.
+        """
+        if self._place.name is not None:
+            self._leaving.update(self.positions)
+            self.positions = {}
+        return self.commit()
+
+    def catch_up(self) -> None:
+        """Nothing was read for a while: see what is not there any more."""
+        self._tell_trimmed(self.positions)
+
+    def _tell_trimmed(self, positions: Mapping[Lane, str]) -> None:
+        tally = GapTally()
+        for lane, (begin, end) in self._source.trimmed(positions).items():
+            why = "the broker keeps no more; what came before was not read in time"
+            tally.add(lane.type, lane.code, begin, end, count=0, why=why)
+        for gap in tally.collect():
+            _log.warning("%s", gap)
+            self._observer.connection_gap(gap)
+
+    def _tell_notices(self) -> None:
+        for text in self._source.notices():
+            notice = Notice.decode(text)
+            if notice is not None and notice.gap is not None:
+                _log.warning("%s: %s", notice.publisher, notice.gap)
+                self._observer.connection_gap(notice.gap)
+            elif notice is not None and notice.state is not None:
+                _log.info("%s: %s", notice.publisher, notice.state)
+
+    # Reports.
+
+    def report(self) -> None:
+        """Say how this consumer does, and see how the publishers do."""
+        moment, before = self._reported
+        now = time.monotonic()
+        self._reported = now, self._traffic.messages
+        report = ConsumerReport(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            group=self._place.name or "",
+            lanes=len(self.positions),
+            received=self._traffic.messages,
+            duplicates=self.duplicates,
+            rate=(self._traffic.messages - before) / max(now - moment, 0.001),
+            lag=self._traffic.lag,
+        )
+        told = self._source.report(self._member, msgspec.json.encode(report))
+        after = time.monotonic()
+        self._traffic.note_latency(after - now, after)
+        self._look_at_publishers(read_reports(told), after)
+
+    def _look_at_publishers(self, reports: Mapping[str, PublisherReport], now: float) -> None:
+        if any(one.state == "connected" for one in reports.values()):
+            self._published_at = now
+            if self._abandoned:
+                self._abandoned = False
+                _log.info("%s is published to again", public_url(self._place.url))
+        elif not self._abandoned and now - self._published_at > _ABANDONED:
+            self._abandoned = True
+            states = ", ".join(f"{name} is {one.state}" for name, one in reports.items())
+            warning = HealthWarning(
+                f"nobody publishes to {public_url(self._place.url)} "
+                f"({states or 'no publisher is there'}): run upbit-stream publish, or look at its "
+                "log",
+                kind="silence",
+            )
+            _log.warning("%s", warning)
+            self._observer.connection_error(warning)

@@ -1,0 +1,220 @@
+"""What sink and source share on NATS: its names, the loop, what its errors mean.
+
+==============================  ===============================================================
+stream ``UPBIT``                all that is published, on the subjects below
+``upbit.trade.KRW-BTC``         the entries of a lane
+``upbit.notices``               gaps and states
+bucket ``upbit-reports``        ``publisher.NAME`` and ``consumer.NAME``; they last six seconds
+bucket ``upbit-members``        ``GROUP=MEMBER``; they last three seconds
+bucket ``upbit-groups``         of each group who has which lane, and how far it has come
+==============================  ===============================================================
+
+nats-py is asyncio; its loop runs on a thread of its own, and nothing of it is seen outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, public_url
+from upbit_stream.relay.lanes import Lane
+from upbit_stream.workers import Worker, numbered
+
+__all__ = ["NOTICES", "STREAM", "NatsLink", "subject_of"]
+
+T = TypeVar("T")
+
+STREAM = "UPBIT"
+NOTICES = "upbit.notices"
+
+# Seconds for connecting, and for an answer: after them the broker counts as away.
+_CONNECT = 3.0
+_ANSWER = 5.0
+
+# Seconds between pings; after two of them without an answer the connection is lost.
+_PING = 1.5
+
+# Seconds for which the broker knows an event that comes again: longer than a relay sends anything
+# again (see ``_TAIL_SECONDS`` there).
+_DUPLICATES = 120.0
+
+#: Seconds that a report lasts.
+REPORTS_LAST = 6.0
+
+
+def subject_of(lane: Lane) -> str:
+    """The subject of a lane."""
+    return f"upbit.{lane.type}.{lane.code}"
+
+
+class NatsLink:
+    """A connection with its loop. ``retention``: what the stream is to keep, for whoever publishes;
+    a consumer takes it as it is.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._worker: Worker | None = None
+        self.client: Any = None
+        self.jetstream: Any = None
+
+    def open(self, **retention: Any) -> str:
+        """Connect, and have the stream; what tells this stream from one that was made anew."""
+        try:
+            import nats
+        except ModuleNotFoundError as missing:
+            raise ModuleNotFoundError(
+                f"{public_url(self._url)} needs the package nats-py: pip install "
+                '"upbit-stream[nats]"',
+                name=missing.name,
+            ) from missing
+        del nats
+        self._start()
+        try:
+            return self.call(self._connect(retention), _CONNECT + _ANSWER)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        loop = asyncio.new_event_loop()
+        running = threading.Event()
+
+        def run() -> None:
+            asyncio.set_event_loop(loop)
+            loop.call_soon(running.set)
+            loop.run_forever()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+        self._loop = loop
+        self._worker = Worker(numbered("upbit-nats"), run)
+        self._worker.start()
+        running.wait(_CONNECT)
+
+    async def _connect(self, retention: dict[str, Any]) -> str:
+        import nats
+        from nats.js.errors import NotFoundError
+
+        async def ignore(_: object) -> None:
+            """What goes wrong is raised where it matters."""
+
+        self.client = await nats.connect(
+            self._url,
+            connect_timeout=int(_CONNECT),
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            ping_interval=_PING,
+            max_outstanding_pings=2,
+            error_cb=ignore,
+        )
+        self.jetstream = self.client.jetstream(timeout=_ANSWER, publish_async_max_pending=100_000)
+        settings = {
+            "name": STREAM,
+            "subjects": ["upbit.>"],
+            "duplicate_window": _DUPLICATES,
+            **(retention or {"max_msgs_per_subject": 10_000}),
+        }
+        try:
+            info = await self.jetstream.stream_info(STREAM)
+        except NotFoundError:
+            info = await self.jetstream.add_stream(**settings)
+        else:
+            if any(getattr(info.config, name) != value for name, value in retention.items()):
+                info = await self.jetstream.update_stream(**settings)
+        return str(info.created)
+
+    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = _ANSWER) -> T:
+        """Have it done on the loop; what it returns. Errors of nats-py are raised as ours."""
+        loop = self._loop
+        if loop is None:
+            coroutine.close()
+            raise BrokerUnavailable("not connected")
+        with self._translated():
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+            try:
+                return future.result(timeout)
+            finally:
+                future.cancel()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        from nats import errors
+
+        where = public_url(self._url)
+        try:
+            yield
+        except errors.AuthorizationError as error:
+            raise BrokerRefused(f"{where} does not accept the password: {error}") from error
+        except (errors.Error, OSError, FutureTimeoutError, asyncio.TimeoutError) as error:
+            if "authorization violation" in str(error).lower():
+                raise BrokerRefused(f"{where} does not accept the password: {error}") from error
+            raise BrokerUnavailable(f"{where}: {type(error).__name__} {error}".rstrip()) from error
+
+    def check(self) -> None:
+        """:class:`BrokerUnavailable` when the connection is lost."""
+        if self.client is None or not self.client.is_connected:
+            raise BrokerUnavailable(f"{public_url(self._url)}: the connection was lost")
+
+    async def bucket(self, name: str, ttl: float | None = None) -> Any:
+        """A bucket of keys and values, which is made if there is none."""
+        from nats.js.errors import BucketNotFoundError
+
+        try:
+            return await self.jetstream.key_value(name)
+        except BucketNotFoundError:
+            return await self.jetstream.create_key_value(bucket=name, ttl=ttl, history=1)
+
+    async def leave_report(self, key: str, report: bytes) -> dict[str, bytes]:
+        """Leave a report under a key; all reports, by key."""
+        bucket = await self.bucket("upbit-reports", REPORTS_LAST)
+        await bucket.put(key, report)
+        return await self.reports(bucket)
+
+    async def reports(self, bucket: Any = None) -> dict[str, bytes]:
+        """All reports, by key."""
+        bucket = bucket or await self.bucket("upbit-reports", REPORTS_LAST)
+        return await entries_of(bucket)
+
+    def close(self) -> None:
+        """End the connection, the loop and its thread."""
+        loop, worker, client = self._loop, self._worker, self.client
+        self._loop = self._worker = self.client = self.jetstream = None
+        if loop is None or worker is None:
+            return
+
+        async def end() -> None:
+            if client is not None:
+                await client.close()
+            rest = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+
+        future = asyncio.run_coroutine_threadsafe(end(), loop)
+        try:
+            future.result(2.0)
+        except Exception:
+            future.cancel()  # it is lost anyway
+        loop.call_soon_threadsafe(loop.stop)
+        worker.join(float("inf"))
+
+
+async def entries_of(bucket: Any) -> dict[str, bytes]:
+    """What a bucket holds at this moment."""
+    watcher = await bucket.watchall(ignore_deletes=True)
+    found = {}
+    try:
+        async for entry in watcher:
+            if entry is None:
+                break
+            found[entry.key] = bytes(entry.value or b"")
+    finally:
+        await watcher.stop()
+    return found

@@ -1,0 +1,356 @@
+"""Reading from NATS JetStream, alone or as one of a group.
+
+A position is ``SEQUENCE@MILLISECONDS@STREAM``: of the stream as it was made at that moment, so one
+of a stream that is gone means the beginning. ``@MILLISECONDS@`` is before what came at that time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import msgspec
+
+from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
+from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink, entries_of, subject_of
+
+__all__ = ["NatsSource"]
+
+# Records in one answer.
+_BATCH = 2000
+
+# Records that wait to be read; beyond it no more are received until they were.
+_WAITING = 50_000
+
+# Seconds for which a member of a group has its lanes without a word.
+_LEASE = 3.0
+
+# Looks at a group that others change at the same moment.
+_TRIES = 10
+
+
+class _Group(msgspec.Struct):
+    """What is known of a group, by the names of lanes."""
+
+    owners: dict[str, str] = msgspec.field(default_factory=dict)
+    positions: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class _Reading:
+    """A lane that is received."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.subscription: Any = None
+        #: Whether it is to be begun anew, behind what was read of it by then.
+        self.stopped = False
+        self._number = 0
+
+    def follows(self, number: int) -> bool:
+        """Whether the broker's count of what it has sent says that nothing is missing."""
+        self._number += 1
+        return number == self._number
+
+    async def stop(self) -> None:
+        """Receive no more."""
+        self.stopped = True
+        subscription, self.subscription = self.subscription, None
+        if subscription is not None:
+            await subscription.unsubscribe()
+
+
+class _Run:
+    """What was read of a lane."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+        #: Sequence and milliseconds of the last one.
+        self.place = ("", "")
+
+
+class NatsSource:
+    """Reads lanes that are subjects."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._link = NatsLink(url)
+        self._stream = ""
+        self._received: SimpleQueue[tuple[_Reading, tuple[str, str], bytes]] = SimpleQueue()
+        self._readings: dict[Lane, _Reading] = {}
+        self._notices: SimpleQueue[bytes] = SimpleQueue()
+        self._notices_after = 0
+        self._notices_of = ""
+        self._listening = False
+
+    def open(self) -> None:
+        self._stream = self._link.open()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._readings, self._listening = {}, False
+        self._received = SimpleQueue()
+
+    def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
+        self._link.check()
+        found = self._link.call(self._newest(lanes))
+        return {record.lane: record for record in found if record is not None}
+
+    async def _newest(self, lanes: Sequence[Lane]) -> list[Record | None]:
+        return await asyncio.gather(*(self._last(lane) for lane in lanes))
+
+    async def _last(self, lane: Lane) -> Record | None:
+        from nats.js.errors import NotFoundError
+
+        try:
+            newest = await self._link.jetstream.get_last_msg(STREAM, subject_of(lane))
+        except NotFoundError:
+            return None
+        return Record(lane, f"{newest.seq}@0@{self._stream}", bytes(newest.data or b""))
+
+    def beginning(self, milliseconds: int) -> str:
+        return f"@{milliseconds}@" if milliseconds > 0 else ""
+
+    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
+        self._link.check()
+        stopped = any(one.stopped for one in self._readings.values())
+        if positions.keys() != self._readings.keys() or (stopped and self._received.empty()):
+            self._link.call(self._receive(positions))
+        count = 0
+        runs: dict[Lane, _Run] = {}
+        until = time.monotonic() + timeout
+        with suppress(Empty):
+            while count < _BATCH:
+                left = 0.0 if count else max(0.0, until - time.monotonic())
+                reading, place, payload = self._received.get(timeout=left)
+                if self._readings.get(reading.lane) is reading:
+                    run = runs.setdefault(reading.lane, _Run())
+                    run.payloads.append(payload)
+                    run.place = place
+                    count += 1
+        return [
+            Passage(lane, run.payloads, "@".join((*run.place, self._stream)))
+            for lane, run in runs.items()
+        ]
+
+    async def _receive(self, positions: Mapping[Lane, str]) -> None:
+        """Receive these, and no others."""
+        for lane, reading in list(self._readings.items()):
+            if lane not in positions or reading.stopped:
+                del self._readings[lane]
+                await reading.stop()
+        fresh = [lane for lane in positions if lane not in self._readings]
+        await asyncio.gather(*(self._begin(lane, positions[lane]) for lane in fresh))
+
+    async def _begin(self, lane: Lane, position: str) -> None:
+        reading = _Reading(lane)
+        received = self._received
+
+        async def take(message: Any) -> None:
+            # message.metadata takes as long as all the rest.
+            sequence, number, moment = _counts(message.reply)
+            if reading.stopped:
+                return
+            if received.qsize() > _WAITING or not reading.follows(int(number)):
+                await reading.stop()
+                return
+            received.put((reading, (sequence, moment[:-6]), message.data))
+
+        reading.subscription = await self._subscribe(subject_of(lane), self._start(position), take)
+        self._readings[lane] = reading
+
+    def _start(self, position: str) -> dict[str, Any]:
+        from nats.js.api import DeliverPolicy
+
+        sequence, moment, stream = _parts(position)
+        if sequence and stream == self._stream:
+            return {
+                "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
+                "opt_start_seq": sequence + 1,
+            }
+        if not sequence and moment:
+            at = datetime.fromtimestamp(moment / 1000, timezone.utc).isoformat()
+            return {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": at}
+        return {"deliver_policy": DeliverPolicy.ALL}
+
+    async def _subscribe(
+        self, subject: str, start: dict[str, Any], take: Callable[[Any], Any]
+    ) -> Any:
+        from nats.js.api import AckPolicy, ConsumerConfig
+
+        return await self._link.jetstream.subscribe(
+            subject,
+            stream=STREAM,
+            cb=take,
+            manual_ack=True,
+            config=ConsumerConfig(
+                ack_policy=AckPolicy.NONE,
+                mem_storage=True,
+                inactive_threshold=30.0,
+                num_replicas=1,
+                **start,
+            ),
+            pending_msgs_limit=-1,
+            pending_bytes_limit=-1,
+        )
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:
+        self._link.check()
+        spans = self._link.call(self._trimmed(positions))
+        return {lane: span for lane, span in zip(positions, spans, strict=True) if span}
+
+    async def _trimmed(self, positions: Mapping[Lane, str]) -> list[tuple[int, int] | None]:
+        return await asyncio.gather(*(self._span(*one) for one in positions.items()))
+
+    async def _span(self, lane: Lane, position: str) -> tuple[int, int] | None:
+        from nats.js.errors import NotFoundError
+
+        sequence, moment, stream = _parts(position)
+        if not sequence or not moment or stream != self._stream:
+            return None
+        try:
+            await self._link.jetstream.get_msg(STREAM, seq=sequence)
+        except NotFoundError:
+            newest = await self._last(lane)
+            if newest is not None and _parts(newest.position)[0] > sequence:
+                return moment, time.time_ns() // 1_000_000
+        return None
+
+    def notices(self) -> Sequence[bytes]:
+        self._link.check()
+        if not self._listening:
+            self._link.call(self._listen())
+            self._listening = True
+        found = []
+        with suppress(Empty):
+            while True:
+                found.append(self._notices.get_nowait())
+        return found
+
+    async def _listen(self) -> None:
+        from nats.js.api import DeliverPolicy
+
+        async def take(message: Any) -> None:
+            self._notices_after = int(_counts(message.reply)[0])
+            self._notices.put(message.data)
+
+        start: dict[str, Any] = {"deliver_policy": DeliverPolicy.NEW}
+        if self._notices_after and self._notices_of == self._stream:
+            start = {
+                "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
+                "opt_start_seq": self._notices_after + 1,
+            }
+        self._notices_of = self._stream
+        await self._subscribe(NOTICES, start, take)
+
+    # Groups.
+
+    def share(
+        self, group: str, member: str, lanes: Sequence[Lane]
+    ) -> tuple[Mapping[Lane, str | None], Sequence[Lane]]:
+        self._link.check()
+        return self._link.call(self._share(group, member, lanes))
+
+    async def _share(
+        self, group: str, member: str, lanes: Sequence[Lane]
+    ) -> tuple[Mapping[Lane, str | None], Sequence[Lane]]:
+        members = await self._link.bucket("upbit-members", _LEASE)
+        await members.put(f"{group}={member}", b"1")
+        told = [key.partition("=") for key in await entries_of(members)]
+        living = {member, *(name for its, _, name in told if its == group)}
+        names = {str(lane): lane for lane in lanes}
+        due = -(-len(lanes) // len(living))
+
+        def take(state: _Group) -> tuple[list[str], list[str]]:
+            mine = [name for name in names if state.owners.get(name) == member]
+            free = [name for name in names if state.owners.get(name) not in living]
+            mine += free[: max(0, due - len(mine))]
+            state.owners.update(dict.fromkeys(mine, member))
+            return mine, mine[due:]
+
+        state, (mine, surplus) = await self._change(group, take)
+        held = {names[name]: state.positions.get(name) for name in mine}
+        return held, [names[name] for name in surplus]
+
+    def commit(
+        self, group: str, member: str, positions: Mapping[Lane, str], leaving: Sequence[Lane]
+    ) -> None:
+        self._link.check()
+
+        def note(state: _Group) -> None:
+            for lane, position in positions.items():
+                if state.owners.get(str(lane)) == member:
+                    state.positions[str(lane)] = position
+            for lane in leaving:
+                if state.owners.get(str(lane)) == member:
+                    del state.owners[str(lane)]
+
+        self._link.call(self._change(group, note))
+
+    async def _change(self, group: str, change: Callable[[_Group], Any]) -> tuple[_Group, Any]:
+        """Change what is known of a group, unless another member does so at the same moment: then
+        look again.
+        """
+        from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+
+        bucket = await self._link.bucket("upbit-groups")
+        for _ in range(_TRIES):
+            try:
+                entry = await bucket.get(group)
+                before, revision = bytes(entry.value or b"{}"), entry.revision
+            except KeyNotFoundError:
+                before, revision = b"", 0
+            state = msgspec.json.decode(before or b"{}", type=_Group)
+            result = change(state)
+            after = msgspec.json.encode(state)
+            if after == before:
+                return state, result
+            try:
+                await bucket.update(group, after, last=revision)
+            except KeyWrongLastSequenceError:
+                continue
+            return state, result
+        raise BrokerUnavailable(f"the group {group} is changed by too many at once")
+
+    # Reports.
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        self._link.check()
+        told = self._link.call(self._link.leave_report(f"consumer.{name}", report))
+        return _those_of("publisher", told)
+
+    def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
+        self._link.check()
+        told = self._link.call(self._link.reports())
+        return _those_of("publisher", told), _those_of("consumer", told)
+
+    def close(self) -> None:
+        self._link.close()
+        self._forget()
+
+
+def _counts(reply: str) -> tuple[str, str, str]:
+    """What the broker says of a message: its sequence in the stream, its number for this consumer,
+    and when it came (nanoseconds).
+    """
+    tokens = reply.split(".")
+    # $JS.ACK, (domain and account, in newer ones), stream, consumer, deliveries, and then these.
+    first = 5 if len(tokens) == 9 else 7
+    return tokens[first], tokens[first + 1], tokens[first + 2]
+
+
+def _those_of(kind: str, reports: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {
+        key.partition(".")[2]: text for key, text in reports.items() if key.startswith(f"{kind}.")
+    }
+
+
+def _parts(position: str) -> tuple[int, int, str]:
+    sequence, _, rest = position.partition("@")
+    moment, _, stream = rest.partition("@")
+    return int(sequence or 0), int(moment or 0), stream

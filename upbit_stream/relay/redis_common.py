@@ -1,0 +1,145 @@
+"""What sink and source share on Redis: the names of its keys, the connection, what its errors mean.
+
+========================================  ======================================================
+``upbit:trade:KRW-BTC``                   a stream of entries; their only field is ``e``
+``upbit:trade:KRW-BTC:seen`` ``:old``     ids of its trades, two sets of bounded size
+``upbit:orders``                          a hash: what is known of each lane's order
+``upbit:notices``                         a stream: gaps and states; their only field is ``n``
+``upbit:publishers`` ``upbit:consumers``  hashes of reports, the time of each before it
+``upbit:group:NAME:…``                    ``members``, and of each lane ``owners``, ``positions``
+========================================  ======================================================
+
+A lane is one key, and one script writes many lanes: so it is one Redis, not a cluster of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, public_url
+from upbit_stream.relay.lanes import Lane
+
+__all__ = [
+    "CONSUMERS",
+    "NOTICES",
+    "ORDERS",
+    "PUBLISHERS",
+    "all_reports",
+    "connect",
+    "fresh_reports",
+    "group_key",
+    "key_of",
+    "translated",
+]
+
+_PREFIX = "upbit:"
+ORDERS = f"{_PREFIX}orders"
+NOTICES = f"{_PREFIX}notices"
+PUBLISHERS = f"{_PREFIX}publishers"
+CONSUMERS = f"{_PREFIX}consumers"
+
+# Seconds for connecting, and for an answer: after them the broker counts as away.
+_CONNECT = 3.0
+_ANSWER = 3.0
+
+#: Seconds for which a report counts.
+_FRESH = 6
+
+# Takes a report, forgets those of the dead, and answers with those of the living: their names and
+# their reports in turns. The time is the broker's own, so no two clocks are compared.
+REPORT = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2])
+local living = {}
+local told = redis.call('HGETALL', KEYS[2])
+for i = 1, #told, 2 do
+  local at, report = string.match(told[i + 1], '^(%d+) (.*)$')
+  local age = now - tonumber(at)
+  if age <= tonumber(ARGV[3]) then
+    living[#living + 1] = told[i]
+    living[#living + 1] = report
+  elseif age > 600 then
+    redis.call('HDEL', KEYS[2], told[i])
+  end
+end
+return living
+"""
+
+
+def key_of(lane: Lane) -> str:
+    """The stream of a lane."""
+    return f"{_PREFIX}{lane.type}:{lane.code}"
+
+
+def group_key(group: str, what: str) -> str:
+    """A key of a group of consumers."""
+    return f"{_PREFIX}group:{group}:{what}"
+
+
+def connect(url: str) -> Any:
+    """A client that has reached the broker. ``ModuleNotFoundError`` says which extra is
+    missing.
+    """
+    try:
+        import redis
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(
+            f'{public_url(url)} needs the package redis: pip install "upbit-stream[redis]"',
+            name=missing.name,
+        ) from missing
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    with translated(url):
+        client = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=_CONNECT,
+            socket_timeout=_ANSWER,
+            socket_keepalive=True,
+            protocol=2,
+            # Whoever called it knows better what to do about a failure.
+            retry=Retry(NoBackoff(), 0),
+        )
+        client.ping()
+        return client
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Errors of redis-py as ours. None of them holds the password."""
+    from redis import exceptions
+
+    try:
+        yield
+    except exceptions.AuthenticationError as error:
+        raise BrokerRefused(f"{public_url(url)} does not accept the password: {error}") from error
+    except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+        if isinstance(error, exceptions.AuthorizationError):
+            raise BrokerRefused(f"{public_url(url)}: {error}") from error
+        raise BrokerUnavailable(f"{public_url(url)}: {error}") from error
+    except exceptions.NoPermissionError as error:
+        raise BrokerRefused(f"{public_url(url)}: {error}") from error
+    except exceptions.RedisError as error:  # out of memory, read only, no longer a stream …
+        raise BrokerUnavailable(f"{public_url(url)}: {error}") from error
+
+
+def all_reports(client: Any) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The reports of the living publishers and consumers."""
+    now = int(client.time()[0])
+    told: list[dict[str, bytes]] = []
+    for key in (PUBLISHERS, CONSUMERS):
+        reports = {}
+        for name, text in client.hgetall(key).items():
+            at, _, report = text.partition(b" ")
+            if now - int(at) <= _FRESH:
+                reports[name.decode()] = report
+        told.append(reports)
+    return told[0], told[1]
+
+
+def fresh_reports(client: Any, own: str, name: str, report: bytes) -> dict[str, bytes]:
+    """Leave a report in the hash ``own``; those of the living publishers."""
+    told = client.eval(REPORT, 2, own, PUBLISHERS, name, report, _FRESH)
+    return {told[i].decode(): bytes(told[i + 1]) for i in range(0, len(told), 2)}

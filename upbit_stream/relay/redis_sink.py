@@ -1,0 +1,204 @@
+"""Publishing to Redis Streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from upbit_stream.relay.brokers import BrokerUnavailable
+from upbit_stream.relay.entries import ORDER_DIGITS, Entry
+from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.redis_common import (
+    NOTICES,
+    ORDERS,
+    PUBLISHERS,
+    connect,
+    fresh_reports,
+    key_of,
+    translated,
+)
+
+__all__ = ["RedisSink"]
+
+# Ids of trades that are remembered for each lane: so many at least, twice as many at most.
+_REMEMBERED = 2048
+
+# Entries in one call of the script, which holds up everyone else of that Redis.
+_AT_ONCE = 500
+
+_NOTICES_KEPT = 1000
+
+# Adds what is new, and only that, in one step: nobody comes between the look and the writing.
+#
+# Of a lane is known (in the hash ORDERS, under its key): for trades the largest id, and up to which
+# id (:floor) nothing new is taken, because that is from before the lane's beginning, or it is not
+# remembered what was there. It follows the sets of ids: when the younger one is full (:size), it
+# becomes the older one, and :more is the largest id by then. For states the newest timestamp, and
+# in :more the marks of what came of that millisecond.
+#
+# A trade with an id above the largest is new without a look into the sets; one that is below may be
+# late, and is looked up.
+#
+# KEYS: the hash, then the lanes. ARGV: how many ids are remembered, how to trim and at what; then
+# for each lane how many entries, and of each its order (with the mark behind it) and its payload.
+_PUBLISH = """
+local call, find, sub = redis.call, string.find, string.sub
+local orders = KEYS[1]
+local remembered, trimming, threshold = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local fields = {}
+for i = 2, #KEYS do
+  local key, n = KEYS[i], #fields
+  fields[n + 1], fields[n + 2] = key, key .. ':more'
+  fields[n + 3], fields[n + 4] = key .. ':floor', key .. ':size'
+end
+local told = call('HMGET', orders, unpack(fields))
+local count, at, news = 0, 4, {}
+for i = 2, #KEYS do
+  local key, from = KEYS[i], (i - 2) * 4
+  local newest, more = told[from + 1] or '', told[from + 2] or ''
+  local floor, size = told[from + 3] or '', tonumber(told[from + 4] or 0)
+  local ids, before = {}, count
+  local last = at + 2 * tonumber(ARGV[at])
+  for j = at + 1, last, 2 do
+    local order = ARGV[j]
+    local new
+    if #order == 20 then
+      new = order > newest
+      if not new and order > floor then
+        new = call('SISMEMBER', key .. ':seen', order) == 0
+          and call('SISMEMBER', key .. ':old', order) == 0
+        for k = 1, #ids do
+          new = new and ids[k] ~= order
+        end
+      end
+      if new then
+        ids[#ids + 1] = order
+        if newest == '' then
+          floor = order
+        end
+      end
+    else
+      local mark = sub(order, 21)
+      order = sub(order, 1, 20)
+      if order > newest then
+        new, more = true, mark
+      elseif order == newest and not find(more, mark, 1, true) then
+        new, more = true, more .. ',' .. mark
+      end
+    end
+    if new then
+      call('XADD', key, trimming, '~', threshold, '*', 'e', ARGV[j + 1])
+      count = count + 1
+      if order > newest then
+        newest = order
+      end
+    end
+  end
+  at = last + 1
+  if #ids > 0 then
+    call('SADD', key .. ':seen', unpack(ids))
+    size = size + #ids
+    if size >= remembered then
+      if more > floor then
+        floor = more
+      end
+      more, size = newest, 0
+      call('RENAME', key .. ':seen', key .. ':old')
+    end
+  end
+  if count > before then
+    local n = #news
+    news[n + 1], news[n + 2] = fields[from + 1], newest
+    news[n + 3], news[n + 4] = fields[from + 2], more
+    news[n + 5], news[n + 6] = fields[from + 3], floor
+    news[n + 7], news[n + 8] = fields[from + 4], size
+  end
+end
+if #news > 0 then
+  call('HSET', orders, unpack(news))
+end
+return count
+"""
+
+
+class RedisSink:
+    """Writes lanes as streams.
+
+    ``max_length``: entries that a lane keeps, about; ``max_age``: instead of it, for how many
+    seconds it keeps them.
+    """
+
+    def __init__(self, url: str, *, max_length: int = 10_000, max_age: float | None = None) -> None:
+        self._url = url
+        self._max_length = max_length
+        self._max_age = max_age
+        self._client: Any = None
+        self._publish = ""
+
+    def open(self) -> str:
+        self._client = connect(self._url)
+        with translated(self._url):
+            self._publish = self._client.script_load(_PUBLISH)
+            server = self._client.info("server")
+        return str(server["run_id"])
+
+    def send(self, entries: Sequence[Entry]) -> int:
+        with translated(self._url):
+            client = self._opened
+            pipeline = client.pipeline(transaction=False)
+            for begin in range(0, len(entries), _AT_ONCE):
+                self._call(pipeline, entries[begin : begin + _AT_ONCE])
+            return sum(pipeline.execute())
+
+    def _call(self, pipeline: Any, entries: Sequence[Entry]) -> None:
+        lanes: dict[Lane, list[Any]] = {}
+        for entry in entries:
+            told = lanes.get(entry.lane)
+            if told is None:
+                told = lanes[entry.lane] = []
+            told.append(f"{entry.order:0{ORDER_DIGITS}d}{entry.mark}")
+            told.append(entry.payload)
+        arguments: list[Any] = [_REMEMBERED, *self._trimming()]
+        for told in lanes.values():
+            arguments.append(len(told) // 2)
+            arguments += told
+        keys = (ORDERS, *map(key_of, lanes))
+        pipeline.evalsha(self._publish, len(keys), *keys, *arguments)
+
+    def _trimming(self) -> tuple[str, int]:
+        if self._max_age is None:
+            return "MAXLEN", self._max_length
+        return "MINID", self._now() - int(self._max_age * 1000)
+
+    def _now(self) -> int:
+        # The broker's clock, which the ids of entries are made of.
+        seconds, microseconds = self._opened.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, int]:
+        if not lanes:
+            return {}
+        with translated(self._url):
+            told = self._opened.hmget(ORDERS, [key_of(lane) for lane in lanes])
+        return {
+            lane: int(order) for lane, order in zip(lanes, told, strict=True) if order is not None
+        }
+
+    def tell(self, notice: bytes) -> None:
+        with translated(self._url):
+            self._opened.xadd(NOTICES, {"n": notice}, maxlen=_NOTICES_KEPT)
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        with translated(self._url):
+            return fresh_reports(self._opened, PUBLISHERS, name, report)
+
+    @property
+    def _opened(self) -> Any:
+        if self._client is None:
+            raise BrokerUnavailable("not connected")
+        return self._client
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()

@@ -1,0 +1,203 @@
+"""Reading from Redis Streams, alone or as one of a group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
+from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.redis_common import (
+    CONSUMERS,
+    NOTICES,
+    all_reports,
+    connect,
+    fresh_reports,
+    group_key,
+    key_of,
+    translated,
+)
+
+__all__ = ["RedisSource"]
+
+# Entries of each lane in one answer; of many lanes these are many. Of larger answers each event
+# costs more, because nothing of them is near any more when it is needed.
+_BATCH = 50
+
+# Seconds from one read to the next, for each lane: a read names all of them, which costs the broker
+# 0.7 µs for each, whether there is anything or not. So it costs at most a tenth of its time.
+_PACE = 7e-6
+
+# Milliseconds for which a member of a group has its lanes without a word. Others may take them over
+# a second later at worst, for each asks once a second.
+_LEASE = 3000
+
+# One look at a group: who lives, which lanes are this member's. Each member is due an equal share
+# of the lanes: it takes what nobody has, and is told of what is more (which it has until it leaves
+# it). ARGV: member, milliseconds, then the lanes that it wants. Answers the lanes that it has, each
+# with the group's position (or empty) and '1' for one too many.
+_SHARE = """
+local members, owners, positions = KEYS[1], KEYS[2], KEYS[3]
+local member, lease = ARGV[1], tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+redis.call('ZADD', members, now + lease, member)
+redis.call('ZREMRANGEBYSCORE', members, '-inf', now)
+local share = math.ceil((#ARGV - 2) / redis.call('ZCARD', members))
+local mine, free = {}, {}
+for i = 3, #ARGV do
+  local lane = ARGV[i]
+  local owner = redis.call('HGET', owners, lane)
+  if owner == member then
+    mine[#mine + 1] = lane
+  elseif not owner or not redis.call('ZSCORE', members, owner) then
+    free[#free + 1] = lane
+  end
+end
+local answer = {}
+local function tell(lane, surplus)
+  answer[#answer + 1] = lane
+  answer[#answer + 1] = redis.call('HGET', positions, lane) or ''
+  answer[#answer + 1] = surplus
+end
+for i, lane in ipairs(mine) do tell(lane, i > share and '1' or '0') end
+for i = 1, math.min(#free, share - #mine) do
+  redis.call('HSET', owners, free[i], member)
+  tell(free[i], '0')
+end
+return answer
+"""
+
+# Notes positions of lanes that are the member's own, and gives up some of these. ARGV: member, then
+# lane, position (or empty) and '1' for one that is given up, in turns.
+_COMMIT = """
+local owners, positions = KEYS[1], KEYS[2]
+for i = 2, #ARGV, 3 do
+  local lane, position, leaves = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if redis.call('HGET', owners, lane) == ARGV[1] then
+    if position ~= '' then redis.call('HSET', positions, lane, position) end
+    if leaves == '1' then redis.call('HDEL', owners, lane) end
+  end
+end
+"""
+
+
+class RedisSource:
+    """Reads lanes that are streams. A position is the id of an entry."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: Any = None
+        self._read_at = 0.0
+        self._notices_after: str | None = None
+
+    def open(self) -> None:
+        self._client = connect(self._url)
+        # As it comes: redis-py would make a dict of each entry.
+        self._client.set_response_callback("XREAD", lambda answer, **options: answer)
+
+    def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
+        with translated(self._url):
+            pipeline = self._opened.pipeline(transaction=False)
+            for lane in lanes:
+                pipeline.xrevrange(key_of(lane), count=1)
+            answers = pipeline.execute() if lanes else []
+        return {
+            lane: Record(lane, rows[0][0].decode(), rows[0][1][b"e"])
+            for lane, rows in zip(lanes, answers, strict=True)
+            if rows
+        }
+
+    def beginning(self, milliseconds: int) -> str:
+        return f"{milliseconds - 1}-{2**64 - 1}" if milliseconds > 0 else "0-0"
+
+    def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
+        lanes = {key_of(lane).encode(): lane for lane in positions}
+        time.sleep(max(0.0, self._read_at + len(lanes) * _PACE - time.monotonic()))
+        self._read_at = time.monotonic()
+        wait = max(1, int(timeout * 1000))  # 0 would be for ever
+        with translated(self._url):
+            answer = self._opened.execute_command(
+                "XREAD", "COUNT", _BATCH, "BLOCK", wait, "STREAMS", *lanes, *positions.values()
+            )
+        return [
+            Passage(lanes[key], [fields[1] for _, fields in rows], rows[-1][0].decode())
+            for key, rows in answer or ()
+        ]
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:
+        with translated(self._url):
+            pipeline = self._opened.pipeline(transaction=False)
+            for lane, position in positions.items():
+                pipeline.xrange(key_of(lane), position, position)
+                pipeline.xrange(key_of(lane), count=1)
+            answers = pipeline.execute() if positions else []
+        spans = {}
+        for (lane, position), there, first in zip(
+            positions.items(), answers[::2], answers[1::2], strict=True
+        ):
+            begin = _moment(position)
+            if not there and first and _moment(first[0][0].decode()) > begin:
+                spans[lane] = begin, _moment(first[0][0].decode())
+        return spans
+
+    def notices(self) -> Sequence[bytes]:
+        with translated(self._url):
+            if self._notices_after is None:
+                newest = self._opened.xrevrange(NOTICES, count=1)
+                self._notices_after = newest[0][0].decode() if newest else "0-0"
+                return ()
+            rows = self._opened.xrange(NOTICES, f"({self._notices_after}", count=_BATCH)
+        if rows:
+            self._notices_after = rows[-1][0].decode()
+        return [fields[b"n"] for _, fields in rows]
+
+    def share(
+        self, group: str, member: str, lanes: Sequence[Lane]
+    ) -> tuple[Mapping[Lane, str | None], Sequence[Lane]]:
+        names = {str(lane): lane for lane in lanes}
+        keys = [group_key(group, what) for what in ("members", "owners", "positions")]
+        with translated(self._url):
+            told = self._opened.eval(_SHARE, len(keys), *keys, member, _LEASE, *names)
+        mine: dict[Lane, str | None] = {}
+        surplus = []
+        for i in range(0, len(told), 3):
+            lane = names[told[i].decode()]
+            mine[lane] = told[i + 1].decode() or None
+            if told[i + 2] == b"1":
+                surplus.append(lane)
+        return mine, surplus
+
+    def commit(
+        self, group: str, member: str, positions: Mapping[Lane, str], leaving: Sequence[Lane]
+    ) -> None:
+        arguments: list[str] = []
+        for lane in dict.fromkeys((*positions, *leaving)):
+            arguments += (str(lane), positions.get(lane, ""), "1" if lane in leaving else "0")
+        keys = [group_key(group, what) for what in ("owners", "positions")]
+        with translated(self._url):
+            self._opened.eval(_COMMIT, len(keys), *keys, member, *arguments)
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        with translated(self._url):
+            return fresh_reports(self._opened, CONSUMERS, name, report)
+
+    def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
+        with translated(self._url):
+            return all_reports(self._opened)
+
+    @property
+    def _opened(self) -> Any:
+        if self._client is None:
+            raise BrokerUnavailable("not connected")
+        return self._client
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def _moment(position: str) -> int:
+    return int(position.partition("-")[0])
