@@ -24,6 +24,8 @@ _PARTS = {
     # Of a repair, or of a frame: what is told names them.
     "a JSON object was expected, not …",
     "a message without a type",
+    # Ends the client that is too slow; nobody reads it.
+    "the request takes too long",
     "… (… times more since it was shown)",
     "… is not what that field holds",
     "a line is no event; it begins with …",
