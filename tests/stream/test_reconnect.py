@@ -208,7 +208,9 @@ def test_a_ban_waits_out_its_time(config: StreamConfig, sim: Simulator) -> None:
     assert accepted.at - banned.at >= 1.0
 
 
-def test_a_ban_is_for_every_stream_of_the_process(config: StreamConfig, sim: Simulator) -> None:
+def test_a_ban_is_for_every_stream_of_the_process(
+    config: StreamConfig, sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
     sim.fail_handshakes(418, 1, headers={"Retry-After": "1"})
     with (
         UpbitStream(config=config, pool=ConnectionPool()) as first,
@@ -216,7 +218,7 @@ def test_a_ban_is_for_every_stream_of_the_process(config: StreamConfig, sim: Sim
     ):
         one = first.trade("KRW-BTC")
         first.start()
-        eventually(lambda: sim.handshakes)
+        eventually(lambda: "HTTP 418" in caplog.text)  # it has read the answer
         other = second.trade("KRW-BTC")
         assert one.get(timeout=10).code == other.get(timeout=10).code
     banned, *accepted = sim.handshakes

@@ -361,7 +361,8 @@ def test_a_failed_handshake_leaves_no_descriptor(
         before = process.num_fds()
         for _ in range(3):
             once()
-        assert process.num_fds() == before
+        # Fewer is well: what another test had left may be gone by now.
+        assert process.num_fds() <= before
     finally:
         gc.enable()
 
