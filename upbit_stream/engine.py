@@ -434,9 +434,11 @@ class Engine:
         with self._lock:
             own = [one.demand for one in self._channels if one.demand.type == gap.type]
             mine = narrow(gap, {code for demand in own for code in demand.codes})
-            if own and mine is not None:
-                self._retired.add_gap(mine)
-                self.notices.post(NoticeKind.GAP, mine)
+            told = mine if own else None
+            if told is not None:
+                self._retired.add_gap(told)
+        if told is not None:
+            self.notices.post(NoticeKind.GAP, told)
 
     def channel_refused(self, channel: Channel[Any], error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""

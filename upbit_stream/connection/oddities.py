@@ -45,8 +45,7 @@ class Oddities:
                     DecodingError(
                         f"the exchange sends messages of a type that this version does not "
                         f"know: {message.type!r}; they are ignored. Look for a newer version of "
-                        "this "
-                        "package"
+                        "this package"
                     )
                 )
 

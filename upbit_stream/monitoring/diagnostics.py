@@ -153,6 +153,7 @@ class WebSocketDiagnostics:
 
     def _probe(self, progress: Progress) -> Connectivity:
         probe = Probe(self._url, self._config, self._codes)
+        progress("connecting", 0.0)  # a stage may be over before anyone looks
         return probe.run(self._pause, lambda stage: progress(f"connecting: {stage}", 0.0))
 
     def _start_lines(self, run: Run, stack: ExitStack) -> None:
