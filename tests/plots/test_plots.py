@@ -336,7 +336,9 @@ def test_what_has_no_picture(config: StreamConfig) -> None:
                 subscription.plot()
         with pytest.raises(SubscriptionError, match="KRW-XRP: not among the codes"):
             stream.trade("KRW-BTC").plot("KRW-XRP")
-        assert len(stream.trade("KRW-BTC").plot().data[0].x) == 0  # nothing has come yet
+    idle = UpbitStream(config=config)
+    assert len(idle.trade("KRW-BTC").plot().data[0].x) == 0  # nothing can have come
+    assert idle.close()
 
 
 @pytest.mark.parametrize(
