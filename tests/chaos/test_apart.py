@@ -1,18 +1,22 @@
 """Two lines of which only one at a time is hit: nobody notices anything.
 
 The default suite has a few faults; ``pytest -m soak -s tests/chaos/test_apart.py`` has five
-hundred, and shows how long the longest pause was.
+hundred, and as long a time without any to compare with. Both show the longest pause beyond the
+market's own: by how much a trade came later than to a bystander, who is never hit.
 """
 
 from __future__ import annotations
 
 import random
-import statistics
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tests.chaos.bystander import Bystander
 from tests.chaos.oracle import judge
 from tests.conftest import eventually
 from tests.process import SimulatorProcess
@@ -45,8 +49,8 @@ class Witness:
     def __init__(self, stream: UpbitStream, codes: list[str]) -> None:
         self.ids: dict[str, list[int]] = {code: [] for code in codes}
         self.kinds: set[str] = set()
-        #: Seconds from a trade to its arrival.
-        self.lags: list[float] = []
+        #: When each live trade came, in nanoseconds since the epoch, by ``CODE id``.
+        self.arrivals: dict[str, int] = {}
         self.gaps: list[Gap] = []
         self.states: list[ConnectionState] = []
         stream.on_gap(self.gaps.append)
@@ -57,12 +61,11 @@ class Witness:
         self.ids[trade.code].append(trade.sequential_id)
         if trade.stream_type != "SNAPSHOT":
             self.kinds.add(trade.stream_type)
-            self.lags.append(trade.received_at / 1e9 - trade.trade_timestamp / 1e3)
+            self.arrivals[f"{trade.code} {trade.sequential_id}"] = time.time_ns()
 
-    @property
-    def longest_pause(self) -> float:
-        """Seconds by which the latest arrival was later than the usual one."""
-        return max(self.lags) - statistics.median(self.lags)
+    def pauses(self, others: dict[str, int]) -> list[float]:
+        """By how many seconds each trade came later here than there; negative: earlier."""
+        return sorted((at - others[one]) / 1e9 for one, at in self.arrivals.items())
 
 
 def both_carry(stream: UpbitStream) -> None:
@@ -72,11 +75,9 @@ def both_carry(stream: UpbitStream) -> None:
     eventually(lambda: all(one.messages > before[one.name] + 40 for one in stream.connections))
 
 
-@pytest.mark.parametrize(
-    "faults", [15, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
-)
-def test_one_line_at_a_time(faults: int) -> None:
-    chance = random.Random(faults)
+@contextmanager
+def market() -> Iterator[tuple[SimulatorProcess, UpbitStream, Witness, Bystander]]:
+    """A stream over two lines, somebody who listens to it, and somebody else."""
     with SimulatorProcess("--rate", str(RATE), "--codes", "5") as sim:
         codes: list[str] = sim.do("codes")
         config = StreamConfig(
@@ -86,34 +87,64 @@ def test_one_line_at_a_time(faults: int) -> None:
             ping_timeout=1.0,
             reconnect=ReconnectPolicy(min_interval=0.05),
         )
-        with UpbitStream(config=config) as stream:
+        with Bystander(sim.url, codes) as bystander, UpbitStream(config=config) as stream:
             witness = Witness(stream, codes)
-            eventually(lambda: len(sim.do("connections")) == 2)
-            for _ in range(faults):
-                both_carry(stream)
-                victim = chance.choice(sim.do("connections"))
-                name = chance.choice(list(HITS))
-                before = stream.stats.reconnects
-                sim.do(**HITS[name], connection=victim)
-                if name == "a slow line":
-                    threading.Event().wait(chance.random())
-                    sim.do("slow_down", connection=victim)
-                else:
-                    eventually(lambda: stream.stats.reconnects > before)  # noqa: B023
-                    sim.do("reset", connection=victim)  # what is stalled does not see that it ended
+            eventually(lambda: len(sim.do("connections")) == 3)
+            yield sim, stream, witness, bystander
+
+
+@pytest.mark.parametrize(
+    "faults", [15, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
+)
+def test_one_line_at_a_time(faults: int) -> None:
+    chance = random.Random(faults)
+    with market() as (sim, stream, witness, bystander):
+        not_hit = min(sim.do("connections"))
+        began = time.monotonic()
+        for _ in range(faults):
             both_carry(stream)
-            sim.do("rate", value=0)
-            newest = {code: sim.do("trade", code=code) for code in codes}
-            eventually(lambda: all(newest[code] in witness.ids[code] for code in codes))
-            reconnects = stream.stats.reconnects
-        for code in codes:
-            verdict = judge(sim.do("ledger", code=code), witness.ids[code], newest[code], ())
+            victim = chance.choice([one for one in sim.do("connections") if one != not_hit])
+            name = chance.choice(list(HITS))
+            before = stream.stats.reconnects
+            sim.do(**HITS[name], connection=victim)
+            if name == "a slow line":
+                threading.Event().wait(chance.random())
+                sim.do("slow_down", connection=victim)
+            else:
+                eventually(lambda: stream.stats.reconnects > before)  # noqa: B023
+                sim.do("reset", connection=victim)  # what is stalled does not see that it ended
+        seconds = time.monotonic() - began
+        both_carry(stream)
+        sim.do("rate", value=0)
+        newest = {code: sim.do("trade", code=code) for code in witness.ids}
+        eventually(lambda: all(newest[code] in ids for code, ids in witness.ids.items()))
+        reconnects = stream.stats.reconnects
+        for code, ids in witness.ids.items():
+            verdict = judge(sim.do("ledger", code=code), ids, newest[code], ())
             assert (verdict.lost, verdict.doubled, verdict.out_of_order) == ([], 0, []), code
         assert witness.gaps == []
         assert witness.kinds == {"REALTIME"}
         assert ConnectionState.RECONNECTING not in witness.states
         assert sim.do("rest_calls") == []
-        print(
-            f"\n{faults} faults, {reconnects} reconnects, {len(witness.lags):,} trades; "
-            f"the longest pause beyond the market's own: {1000 * witness.longest_pause:.0f} ms"
-        )
+        print(f"\n{faults} faults in {seconds:.0f} s, {reconnects} reconnects: ", end="")
+        print(told(witness.pauses(bystander.arrivals())))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_nobody_is_hit() -> None:
+    with market() as (sim, stream, witness, bystander):
+        both_carry(stream)
+        threading.Event().wait(270)
+        sim.do("rate", value=0)
+        print(f"\nno faults: {told(witness.pauses(bystander.arrivals()))}")
+
+
+def told(pauses: list[float]) -> str:
+    """Of sorted ones."""
+    last = len(pauses) - 1
+    middle, late, longest = (1000 * pauses[int(last * part)] for part in (0.5, 0.999, 1))
+    return (
+        f"{len(pauses):,} trades, later than to a bystander by {middle:.1f} ms as a rule, "
+        f"one in a thousand by {late:.0f}, the latest by {longest:.0f}"
+    )
