@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import socket as sockets
@@ -282,6 +283,26 @@ def test_a_client_that_does_not_read_is_dropped(start: Start, client: Connect) -
     # The other reader lost nothing.
     ids = [reader.read()["sequential_id"] for _ in range(25_000)]
     assert ids == sim.ledger("KRW-BTC")
+
+
+def test_small_messages_do_not_wait_for_acknowledgements(sim: Simulator, client: Connect) -> None:
+    client(sim).ask(TICKER)
+    ours = [
+        one
+        for one in gc.get_objects()
+        if isinstance(one, sockets.socket) and one.fileno() >= 0 and is_accepted(one, sim.port)
+    ]
+    assert [one.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY) > 0 for one in ours] == [True]
+
+
+def is_accepted(socket: sockets.socket, port: int) -> bool:
+    """Whether it is the server's end of a connection."""
+    try:
+        return socket.family == sockets.AF_INET and bool(
+            socket.getsockname()[1] == port and socket.getpeername()
+        )
+    except OSError:  # a listening one
+        return False
 
 
 def test_no_server_pings_and_a_clean_close(sim: Simulator, client: Connect) -> None:
