@@ -331,8 +331,8 @@ def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     places = [port] if port else [*random.sample(_PORTS, _TRIES), 0]
     for place in places:
-        # Said to be TCP, for asyncio sends at once (TCP_NODELAY) only then: otherwise a small message
-        # waits up to 40 ms for the other side's delayed acknowledgement of the one before it.
+        # Said to be TCP, for only then asyncio sends at once (TCP_NODELAY): otherwise a small
+        # message waits up to 40 ms for the delayed acknowledgement of the one before it.
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         # Open connections must not keep the port from being bound again. On Windows they do not,
         # and the option would let strangers share the port.
