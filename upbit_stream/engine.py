@@ -34,6 +34,7 @@ from upbit_stream.protocol.endpoints import Endpoint, Region
 from upbit_stream.recovery.gaps import Gap, narrow
 from upbit_stream.recovery.rest import RestClient
 from upbit_stream.silence import tell_silence
+from upbit_stream.telling import Quiet
 from upbit_stream.totals import StreamStats, Totals
 from upbit_stream.workers import LOOK_AROUND, Worker, join_all, numbered
 
@@ -481,7 +482,7 @@ class Engine:
 
     def balance(self, now: float) -> None:
         """Spread what is too much for one connection, if that is wanted; once a second."""
-        with self._lock:
+        with Quiet(), self._lock:
             to_do = self._leases.balance(now)
         for step in to_do:
             step()

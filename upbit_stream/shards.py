@@ -22,10 +22,9 @@ from upbit_stream.connection.routes import AnyChannel
 from upbit_stream.connection.states import ConnectionState
 from upbit_stream.connection.traffic import Sample
 from upbit_stream.protocol.requests import listed_codes
+from upbit_stream.telling import tell
 
 __all__ = ["Shards", "halve", "rates"]
-
-_log = logging.getLogger("upbit_stream")
 
 # Connections of one stream, at most.
 _AT_MOST = 8
@@ -368,14 +367,15 @@ class Shards:
         codes = halve(loads)
         if sum(loads[code] for code in codes) <= _WORTH_IT * sum(loads.values()):
             shard.whole_until = now + _LONG_PAUSE
-            _log.debug("%s: %.0f messages a second, of one code", _name(shard), rate)
+            tell(logging.DEBUG, "%s: %.0f messages a second, of one code", _name(shard), rate)
             return
         for other in self._shards:
             other.stop_counting()
         self._quiet_until = now + _LONG_PAUSE  # should there be no descriptor, or no thread
         target = _Shard(self._take())
         self._move = _Move(shard, target, codes, now)
-        _log.info(
+        tell(
+            logging.INFO,
             "%s: %.0f messages a second (shard_above=%g); %d of %d codes are to move to %s",
             _name(shard), rate, self._limit, len(codes), len(loads), _name(target),
         )  # fmt: skip
@@ -392,7 +392,7 @@ class Shards:
         for part in move.target.parts.values():
             part.on_trial = False
         self._arrange()
-        _log.info("%s: %d codes have moved to it", _name(move.target), len(codes))
+        tell(logging.INFO, "%s: %d codes have moved to it", _name(move.target), len(codes))
         return [partial(passage.cross, codes) for passage in move.passages.values()]
 
     def _give_up(self, now: float) -> None:
@@ -400,7 +400,9 @@ class Shards:
         assert move is not None
         self._quiet_until = now + _LONG_PAUSE
         self._end_move()
-        _log.info("%s: no codes have moved to it; another attempt later", _name(move.target))
+        tell(
+            logging.INFO, "%s: no codes have moved to it; another attempt later", _name(move.target)
+        )
 
     def _end_move(self) -> None:
         move, self._move = self._move, None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,9 +28,11 @@ def trade(number: int, stream_type: str = "REALTIME") -> Trade:
     )
 
 
-def a_channel(overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST) -> Channel[Trade]:
+def a_channel(
+    overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST, queue_size: int = 1000
+) -> Channel[Trade]:
     demand = MarketDemand.make("trade", CODES, True, True)
-    return Channel(demand, queue_size=1000, overflow=overflow, notices=NoticeBoard())
+    return Channel(demand, queue_size=queue_size, overflow=overflow, notices=NoticeBoard())
 
 
 def parts_of(channel: Channel[Trade], passage: Passage) -> tuple[Part, Part]:
@@ -118,6 +123,29 @@ def test_a_passage_that_is_given_up() -> None:
     put(new, [trade(3)])
     new.put_last([trade(5)])
     assert [one.sequential_id for one in channel.take(10)] == [1]
+
+
+def test_a_log_handler_holds_up_neither_connection() -> None:
+    channel = a_channel(queue_size=1)
+    passage = Passage(channel, (GOES,))
+    old, new = parts_of(channel, passage)
+    waited: list[bool] = []
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            other = threading.Thread(target=put, args=(new, [trade(5)]))
+            other.start()
+            other.join(2)
+            waited.append(other.is_alive())
+
+    logger = logging.getLogger("upbit_stream")
+    handler = Slow()
+    logger.addHandler(handler)
+    try:
+        put(old, [trade(1), trade(3)])  # one too many
+    finally:
+        logger.removeHandler(handler)
+    assert waited == [False]
 
 
 def test_the_end_of_a_connection_on_trial_is_not_that_of_its_channel() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -118,6 +121,66 @@ def test_a_line_that_lags_is_not_waited_for(
     for _ in range(20):
         tape.wait_for("KRW-BTC", sim.trade("KRW-BTC"))
     tape.assert_nobody_noticed(sim)
+
+
+class _Slow(logging.Handler):
+    """Does not return from a line about ``what`` before it is let go."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+        self.reached, self.let_go = threading.Event(), threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.what in record.getMessage():
+            self.reached.set()
+            self.let_go.wait(30)
+
+
+@contextmanager
+def slow_handler(what: str) -> Iterator[_Slow]:
+    logger = logging.getLogger("upbit_stream")
+    handler, level = _Slow(what), logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield handler
+    finally:
+        handler.let_go.set()
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def test_a_log_handler_of_drops_holds_up_one_line_only(
+    lines: tuple[UpbitStream, Witnesses], sim: Simulator
+) -> None:
+    stream, tape = lines
+    with slow_handler("dropped") as handler:
+        stream.trade("KRW-BTC", lambda trade: handler.let_go.wait(30), queue_size=1)
+        eventually(lambda: len(sim.subscriptions()) >= 2 * len(CODES))
+        while not handler.reached.wait(0.01):
+            sim.trade("KRW-BTC")
+        for _ in range(20):
+            tape.wait_for("KRW-BTC", sim.trade("KRW-BTC"))
+        assert not handler.let_go.is_set()
+    tape.assert_nobody_noticed(sim)
+
+
+def test_a_log_handler_of_gaps_holds_up_one_line_only(
+    lines: tuple[UpbitStream, Witnesses], sim: Simulator
+) -> None:
+    _, tape = lines
+    with slow_handler("fetched") as handler:
+        sim.refuse()
+        sim.reset()
+        for _ in range(3):
+            sim.trade("KRW-BTC")
+        sim.accept()
+        assert handler.reached.wait(20)
+        # The other line carries all by itself, once it has waited for this one in vain.
+        tape.wait_for("KRW-BTC", sim.trade("KRW-BTC"))
+        assert not handler.let_go.is_set()
+    eventually(lambda: tape.complete(sim))
 
 
 def test_a_mute_line_is_replaced(lines: tuple[UpbitStream, Witnesses], sim: Simulator) -> None:

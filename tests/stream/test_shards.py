@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -178,6 +179,33 @@ def test_a_peak_is_no_load(sim: Simulator) -> None:
             sim.burst(1000)
             stream.run(2.2)
         assert len(sim.handshakes) == 1
+
+
+def test_a_log_handler_may_ask_the_stream_while_codes_move() -> None:
+    with Simulator(rate=600, codes=CODES) as sim, UpbitStream(config=sharded(sim)) as stream:
+        asked: list[str] = []
+
+        class Curious(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                # Of another thread, so that it fails, and does not hang, where a lock is held.
+                thread = threading.Thread(target=lambda: stream.stats)
+                thread.start()
+                thread.join(2)
+                asked.append(f"{record.getMessage()}: {'no answer' * thread.is_alive()}")
+
+        logger = logging.getLogger("upbit_stream")
+        handler, level = Curious(), logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            stream.trade(CODES, overflow="latest")
+            eventually(spread(sim, 2), 30)
+            eventually(lambda: any("have moved" in one for one in asked))
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+        assert any("are to move" in one for one in asked)
+        assert [one for one in asked if "no answer" in one] == []
 
 
 def test_one_code_cannot_be_divided(sim: Simulator) -> None:

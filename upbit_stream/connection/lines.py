@@ -11,7 +11,6 @@ overtakes, and a line that only seems to carry is found out: it does not bring i
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from upbit_stream.connection.router import AnyChannel, Decode, Router
 from upbit_stream.events import Event
 from upbit_stream.protocol.decoding import Message
 from upbit_stream.recovery.recovery import RecoveryCounters
+from upbit_stream.telling import QuietLock
 from upbit_stream.workers import Worker
 
 __all__ = ["Crossing", "Line"]
@@ -51,8 +51,8 @@ class Crossing:
         self.router = router
         # Held while a line sorts what it has read, hands it over or changes what is wanted: the
         # router knows no lock, and two copies must not overtake each other. Never while anything is
-        # read, or a callback runs.
-        self.lock = threading.Lock()
+        # read, or a callback or a log handler runs.
+        self.lock = QuietLock()
         self.lines: tuple[Line, ...] = ()
         self._new: set[int] = set()
         self._old: set[int] = set()

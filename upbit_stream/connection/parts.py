@@ -7,7 +7,6 @@ the channel, so that no event is missed, none comes twice and none out of order.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
@@ -21,6 +20,7 @@ from upbit_stream.connection.routes import AnyChannel
 from upbit_stream.errors import UpbitStreamError
 from upbit_stream.events import Event
 from upbit_stream.recovery.gaps import Gap
+from upbit_stream.telling import QuietLock
 
 __all__ = ["Part", "Passage", "TellsOfWholes"]
 
@@ -101,9 +101,8 @@ class Passage:
         self._channel = channel
         self._codes = frozenset(codes)
         # Guards what is below, and the order in which two I/O threads put into one channel; so it
-        # is held while they do. Nobody asks for it who holds a stream's lock, because what a
-        # channel logs may make a handler ask for that one.
-        self._lock = threading.Lock()
+        # is held while they do. Nobody asks for it who holds a stream's lock.
+        self._lock = QuietLock()
         self._handover = Handover(self._put, self._newest)
         self._crossed = False
         # Of the codes: those that the old one goes on with.

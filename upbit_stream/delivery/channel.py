@@ -29,11 +29,10 @@ from upbit_stream.errors import (
 )
 from upbit_stream.events import Event
 from upbit_stream.protocol.demands import Demand
+from upbit_stream.telling import tell
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
 __all__ = ["Channel"]
-
-_log = logging.getLogger("upbit_stream")
 
 E = TypeVar("E", bound=Event)
 
@@ -164,7 +163,7 @@ class Channel(Generic[E]):
                 "it, or give it a larger queue_size"
             )
             level = logging.DEBUG if self._walked_out else logging.WARNING
-            _log.log(level, "a %s subscription dropped %d events: %s", drop.type, drop.count, why)
+            tell(level, "a %s subscription dropped %d events: %s", drop.type, drop.count, why)
         self._notices.post(NoticeKind.DROP, drop)
 
     # What the owner calls.

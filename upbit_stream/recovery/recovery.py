@@ -29,11 +29,10 @@ from upbit_stream.recovery.tapes import (
     is_repairable,
     make_tape,
 )
+from upbit_stream.telling import tell
 from upbit_stream.workers import Worker
 
 __all__ = ["Outflow", "Recovery", "RecoveryCounters", "RecoverySettings"]
-
-_log = logging.getLogger("upbit_stream")
 
 Sink: TypeAlias = Callable[[Any], None]
 Key: TypeAlias = tuple[str, str]
@@ -396,7 +395,7 @@ class Recovery:
     def _tell_gaps(self) -> None:
         for gap in self._tally.collect():
             loud = gap.type in ("trade", "myOrder") and not gap.recovered
-            _log.log(logging.WARNING if loud else logging.INFO, "%s", gap)
+            tell(logging.WARNING if loud else logging.INFO, "%s", gap)
             self._tell(gap)
         self._count()
 
