@@ -148,7 +148,8 @@ class StreamConfig:
     #: before the live ones.
     backfill: bool = True
     #: Seconds, from a code's first event after its last loss, for which its live events wait for
-    #: the missed ones. (REST answers ten requests a second, of 500 trades each.)
+    #: the missed ones; after several losses in a row twice as long in all, not counting the time
+    #: without a connection. (REST answers ten requests a second, of 500 trades each.)
     backfill_deadline: float = 120.0
     #: Lines with the same list, 1 or 2. With two, the first copy of every event counts, and the
     #: loss of one is no gap. (For public streams: an account may be refused a second connection.)

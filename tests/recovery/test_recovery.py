@@ -129,6 +129,32 @@ def test_a_thread_that_does_not_come_back_is_not_waited_for(house: House) -> Non
     house.sim.stall_rest(0)
 
 
+def test_losses_that_cut_repairs_short_do_not_make_live_trades_wait_for_ever(house: House) -> None:
+    first, _, live, more, again, newest = house.make(6)
+    house.put(first, "SNAPSHOT")
+    house.sim.stall_rest(None)
+    for id_ in (live, more, again):
+        house.recovery.lose(time.monotonic() + 15)  # of 20 s
+        house.router.reset(lost=False)
+        house.router.requested()
+        house.put(id_)
+    house.put(newest)
+    now = time.monotonic()
+    house.recovery.look(now + 9)
+    assert house.taken() == [first]
+    house.recovery.look(now + 12)  # 42 s in all, the grace included
+    assert house.taken() == [live, more, again, newest]
+    (gap,) = house.gaps
+    assert (gap.recovered, gap.codes) == (False, (CODE,))
+    # The next one has its own time.
+    house.router.reset(lost=True)
+    house.router.requested()
+    house.put(house.make(1)[0])
+    house.recovery.look(time.monotonic() + 19)
+    assert house.taken() == []
+    house.sim.stall_rest(0)
+
+
 def test_a_trade_that_comes_as_snapshot_and_live_is_delivered_once(house: House) -> None:
     first, second = house.make(2)
     house.put(first, "SNAPSHOT")

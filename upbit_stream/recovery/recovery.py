@@ -47,6 +47,10 @@ _FOLLOWS = 2.0
 # Seconds beyond its deadline for which a repair is waited for: it may be returning by then.
 _GRACE = 1.0
 
+# What live events of a code wait at most, in backfill_deadlines, if losses cut repairs short again
+# and again: the time in which nothing could come anyway does not count.
+_IN_ALL = 2
+
 # Why nothing of these can be had afterwards.
 _WHY_NOT = {
     "ticker": "of tickers there is only the present state, which a snapshot tells",
@@ -276,6 +280,7 @@ class Recovery:
                     continue  # it has not begun
                 tape.lost_at = now
             elif tape.repair is not None:
+                tape.waited += now - tape.repair.begun_at
                 tape.repair.dropped = True
                 tape.repair = None
             tape.phase, tape.snapshot, tape.patience = Phase.DOUBTED, None, float("inf")
@@ -301,7 +306,9 @@ class Recovery:
 
     def _begin(self, tape: Tape, stretch: Stretch) -> None:
         tape.phase = Phase.REPAIRING
-        tape.repair = Repair(stretch=stretch, deadline=time.monotonic() + self._settings.deadline)
+        deadline = self._settings.deadline
+        left = min(deadline, max(0.0, _IN_ALL * deadline - tape.waited))
+        tape.repair = Repair(stretch=stretch, deadline=time.monotonic() + left)
         self.busy = True
         self._out.refresh(tape.type, tape.code)
         self._repairs.submit(tape.repair)
@@ -387,7 +394,7 @@ class Recovery:
 
     def _resume(self, tape: Tape, events: Sequence[Any]) -> None:
         tape.phase, tape.repair, tape.snapshot = Phase.LIVE, None, None
-        tape.patience = float("inf")
+        tape.patience, tape.waited = float("inf"), 0.0
         if events:
             self._out.release(tape, events)
         self._out.refresh(tape.type, tape.code)

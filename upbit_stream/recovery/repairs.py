@@ -6,6 +6,7 @@ import heapq
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 
@@ -29,6 +30,8 @@ class Repair(msgspec.Struct, kw_only=True, eq=False):
     stretch: Stretch
     #: Moment (of ``time.monotonic()``) after which it is not waited for any more.
     deadline: float
+    #: And since when it is.
+    begun_at: float = msgspec.field(default_factory=time.monotonic)
     #: Set by whoever has no use for it any more.
     dropped: bool = False
     #: What came of it, once it is done.

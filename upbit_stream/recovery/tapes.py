@@ -71,6 +71,8 @@ class Tape(ABC):
         #: Moment until which a first event is waited for.
         self.patience = float("inf")
         self.repair: Repair | None = None
+        #: Seconds for which live events have waited for repairs that another loss cut short.
+        self.waited = 0.0
         # Counters.
         self.duplicates = 0
         self.late = 0
