@@ -340,6 +340,7 @@ class Recovery:
 
     def look(self, now: float) -> None:
         """See to what takes too long, and forget what is long past. Called once a second."""
+        self._rest.look(now)
         for tape in self._tapes.values():
             # Not while something is fetched: that may reach back over what is remembered now.
             if isinstance(tape, TradeTape) and tape.phase is Phase.LIVE:

@@ -14,6 +14,7 @@ from upbit_stream.config import ReconnectPolicy, reconnect_delay
 from upbit_stream.limiter import CallLimiter, rest_limiter
 from upbit_stream.protocol.limits import stated_wait
 from upbit_stream.proxies import find_proxy
+from upbit_stream.recovery.underway import Underway
 
 if TYPE_CHECKING:
     import urllib3
@@ -51,6 +52,7 @@ class RestClient:
         self._lock = threading.Lock()
         self._pool: urllib3.PoolManager | None = None
         self._cancelled = threading.Event()
+        self._underway = Underway()
 
     def get(self, path: str, fields: Mapping[str, str], *, group: str, deadline: float) -> bytes:
         """The body of the answer. Tries again, within the limits, until ``deadline`` (of
@@ -92,11 +94,16 @@ class RestClient:
             raise RestFailed("the stream was closed")
 
     def cancel(self) -> None:
-        """Ask nothing any more; what is being asked ends within seconds. Takes no lock that is held
-        for long.
+        """Ask nothing any more; what is being asked is cut off, but for a connection that is being
+        made: that ends within seconds. Takes no lock that is held for long.
         """
         self._cancelled.set()
+        self._underway.end()
         self.rest()
+
+    def look(self, now: float) -> None:
+        """Cut off calls that take too long, however the answer drips. Called now and then."""
+        self._underway.look(now)
 
     def rest(self) -> None:
         """Let go of the open connections until the next call."""
@@ -117,16 +124,17 @@ class RestClient:
         try:
             if time.monotonic() >= deadline:
                 raise RestFailed(why)
-            return self._request(path, fields, deadline)
+            until = min(time.monotonic() + _WHOLE, deadline)
+            with self._underway.call(until):
+                return self._request(path, fields, until)
         finally:
             limiter.answered()
 
     def _request(
-        self, path: str, fields: Mapping[str, str], deadline: float
+        self, path: str, fields: Mapping[str, str], until: float
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3  # only here: it takes time to import, and a good day needs none of it
 
-        until = min(time.monotonic() + _WHOLE, deadline)
         timeout = max(0.01, min(_TIMEOUT, until - time.monotonic()))
         try:
             response = self._connections().request(
@@ -139,8 +147,12 @@ class RestClient:
                 headers={"Accept": "application/json"},
             )
             body = bytearray()
-            while chunk := response.read1(_CHUNK):
+            whole = False
+            while not whole:
+                chunk = response.read1(_CHUNK)
                 body += chunk
+                whole = not chunk
+                # Also behind the last one: it may seem to be the end because it was cut off.
                 if self._cancelled.is_set() or time.monotonic() > until:
                     response.close()
                     raise _NoAnswer(f"{path} takes too long")
@@ -151,17 +163,17 @@ class RestClient:
         return response.status, names, bytes(body)
 
     def _connections(self) -> urllib3.PoolManager:
-
         with self._lock:
             if self._pool is None:
-                self._pool = make_pool(self._rest_url, self._ssl_context)
+                pool = make_pool(self._rest_url, self._ssl_context)
+                self._pool = self._underway.follow(pool)
             return self._pool
 
     def disown(self) -> None:
         """In the child of a fork: the lock may be one that nobody will ever give back, and the
         connections are the parent's.
         """
-        self._lock, self._pool = threading.Lock(), None
+        self._lock, self._pool, self._underway = threading.Lock(), None, Underway()
         self._cancelled = threading.Event()
         self._cancelled.set()
 
