@@ -52,7 +52,7 @@ class Dripping:
             assert not thread.is_alive()
 
 
-@pytest.fixture(params=[(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), (b"HTTP/1.1 200 OK\r\n\r\n", b" ")],
+@pytest.fixture(params=[(b"HTTP/1.1 200 OK\r\nX: ", b"y"), (b"HTTP/1.1 200 OK\r\n\r\n", b" ")],
                 ids=["headers", "body"])  # fmt: skip
 def dripping(request: pytest.FixtureRequest) -> Iterator[Dripping]:
     server = Dripping(*request.param)
