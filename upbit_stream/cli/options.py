@@ -1,11 +1,13 @@
 """The options that several commands share, each told once.
 
-typer reads them from the signatures of the commands, where they stand by these names.
+The commands have them as fields of their options, by these names (see
+:mod:`~upbit_stream.cli.commanding`).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +19,6 @@ from upbit_stream.cli.completing import (
     complete_type,
 )
 from upbit_stream.cli.failures import WrongUsage
-from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.texts import text
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "DiagnosedCodes",
     "Exact",
     "Json",
+    "LiveOptions",
     "RecordedCodes",
     "RecordedTypes",
     "Region",
@@ -34,7 +36,6 @@ __all__ = [
     "Types",
     "Url",
     "check_seconds",
-    "interrupt_of",
 ]
 
 
@@ -73,15 +74,23 @@ Region = Annotated[
 Url = Annotated[str | None, typer.Option("--url", metavar="URL", help=text("option.url"))]
 
 
-def check_seconds(seconds: float | None) -> float | None:
-    """``seconds``, if they can be waited for; raises :class:`WrongUsage`."""
+def check_seconds(seconds: float | None) -> None:
+    """Raises :class:`WrongUsage` for a time that cannot be waited for."""
     if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
         raise WrongUsage(text("failed.seconds", seconds=f"{seconds:g}"))
-    return seconds
 
 
-def interrupt_of(context: typer.Context) -> Interrupt:
-    """The wish to end, which ``main`` has given to the app."""
-    interrupt = context.obj
-    assert isinstance(interrupt, Interrupt), "main() gives it to the app"
-    return interrupt
+@dataclass(frozen=True, kw_only=True)
+class LiveOptions:
+    """What every command asks that follows the market."""
+
+    codes: Codes = None
+    demo: Demo = False
+    seconds: Seconds = None
+    json: Json = False
+    exact: Exact = False
+    region: Region = "kr"
+    depth: Depth = 30
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)

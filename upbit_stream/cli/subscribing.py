@@ -30,7 +30,7 @@ def check_type(type_: str) -> None:
     raise WrongUsage(text("failed.type", type=type_, types=", ".join(TYPES)) + hint)
 
 
-def codes_of(codes: Sequence[str], *, demo: bool, example: str) -> tuple[str, ...]:
+def codes_of(codes: Sequence[str] | None, *, demo: bool, example: str) -> tuple[str, ...]:
     """The codes that were given; none means those of the simulator."""
     if codes:
         return check_codes(codes)

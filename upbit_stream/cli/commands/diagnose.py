@@ -15,20 +15,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from upbit_stream.cli import cells
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox
-from upbit_stream.cli.options import (
-    Demo,
-    DiagnosedCodes,
-    Json,
-    Region,
-    Url,
-    check_seconds,
-    interrupt_of,
-)
+from upbit_stream.cli.options import Demo, DiagnosedCodes, Json, Region, Url, check_seconds
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.style import FAINT, HEADING, TITLE, Palette, console_of, palette_for
 from upbit_stream.cli.texts import CATALOGUES, language, text
@@ -56,40 +49,21 @@ _REDRAW = 0.1
 _END = 10.0
 
 
-def diagnose_command(
-    context: typer.Context,
-    codes: DiagnosedCodes = None,
-    demo: Demo = False,
-    json: Json = False,
-    seconds: Annotated[
-        float, typer.Option("--seconds", metavar="N", help=text("option.observe"))
-    ] = DEFAULT_SECONDS,
-    url: Url = None,
-    region: Region = "kr",
-) -> None:
-    """Test the connection."""
-    options = DiagnoseOptions(
-        codes=tuple(codes or ()),
-        demo=demo,
-        json=json,
-        seconds=check_seconds(seconds) or DEFAULT_SECONDS,
-        url=url,
-        region=region,
-    )
-    if not diagnose(options, interrupt_of(context)):
-        raise typer.Exit(1)
-
-
 @dataclass(frozen=True, kw_only=True)
 class DiagnoseOptions:
     """What was asked for on the command line."""
 
-    codes: Sequence[str]
-    demo: bool
-    json: bool
-    seconds: float
-    url: str | None
-    region: str
+    codes: DiagnosedCodes = None
+    demo: Demo = False
+    json: Json = False
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="N", help=text("option.observe"))
+    ] = DEFAULT_SECONDS
+    url: Url = None
+    region: Region = "kr"
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
 
 
 def diagnose(options: DiagnoseOptions, interrupt: Interrupt) -> bool:
@@ -282,3 +256,6 @@ def _cells_of(row: Sequence[str], sizes: Sequence[int]) -> str:
     name, figure, *rest = row
     others = [cells.left(one, size) for one, size in zip(rest, sizes[2:], strict=True)]
     return "  ".join([cells.left(name, sizes[0]), cells.right(figure, sizes[1]), *others])
+
+
+diagnose_command = command_of(DiagnoseOptions, diagnose)

@@ -19,12 +19,13 @@ from upbit_stream.cli.checks.machine import check_machine
 from upbit_stream.cli.checks.network import check_network
 from upbit_stream.cli.checks.settings import check_settings, check_terminal
 from upbit_stream.cli.checks.software import check_software
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox
-from upbit_stream.cli.options import Demo, Json, Region, Url, interrupt_of
+from upbit_stream.cli.options import Demo, Json, Region, Url
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.style import FAINT, TITLE, console_of, palette_for
 from upbit_stream.cli.subscribing import config_of
@@ -41,29 +42,15 @@ _NAMES = 18
 _SIGNS = {"ok": "ok", "note": "-", "warn": "!", "fail": "X"}
 
 
-def doctor_command(
-    context: typer.Context,
-    demo: Demo = False,
-    offline: Annotated[bool, typer.Option("--offline", help=text("option.offline"))] = False,
-    json: Json = False,
-    url: Url = None,
-    region: Region = "kr",
-) -> None:
-    """Look at this machine."""
-    options = DoctorOptions(demo=demo, offline=offline, json=json, url=url, region=region)
-    if not doctor(options, interrupt_of(context)):
-        raise typer.Exit(1)
-
-
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions:
     """What was asked for on the command line."""
 
-    demo: bool
-    offline: bool
-    json: bool
-    url: str | None
-    region: str
+    demo: Demo = False
+    offline: Annotated[bool, typer.Option("--offline", help=text("option.offline"))] = False
+    json: Json = False
+    url: Url = None
+    region: Region = "kr"
 
 
 def doctor(options: DoctorOptions, interrupt: Interrupt) -> bool:
@@ -182,3 +169,6 @@ def _write(lines: list[Text], console: Console, interrupt: Interrupt) -> None:
         return
     plain = "".join(f"{line.plain.rstrip()}\n" for line in lines)
     write_out(plain.encode(), interrupt)
+
+
+doctor_command = command_of(DoctorOptions, doctor)

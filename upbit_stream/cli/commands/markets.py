@@ -14,13 +14,14 @@ import typer
 from rich.text import Text
 
 from upbit_stream.cli import cells
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.completing import complete_quote, remember_codes
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.harmless import harmless
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
-from upbit_stream.cli.options import Demo, Json, Region, Url, interrupt_of
+from upbit_stream.cli.options import Demo, Json, Region, Url
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.style import FAINT, HEADING, console_of, palette_for
 from upbit_stream.cli.texts import text
@@ -36,11 +37,13 @@ _TIMEOUT = 5.0
 _LOOK_AROUND = 0.02
 
 
-def markets_command(
-    context: typer.Context,
+@dataclass(frozen=True, kw_only=True)
+class MarketsOptions:
+    """What was asked for on the command line."""
+
     words: Annotated[
         list[str] | None, typer.Argument(metavar="WORD", help=text("option.words"))
-    ] = None,
+    ] = None
     quote: Annotated[
         str | None,
         typer.Option(
@@ -50,29 +53,11 @@ def markets_command(
             help=text("option.quote"),
             autocompletion=complete_quote,
         ),
-    ] = None,
-    demo: Demo = False,
-    json: Json = False,
-    url: Url = None,
-    region: Region = "kr",
-) -> None:
-    """List the markets."""
-    options = MarketsOptions(
-        words=tuple(words or ()), quote=quote, demo=demo, json=json, url=url, region=region
-    )
-    markets(options, interrupt_of(context))
-
-
-@dataclass(frozen=True, kw_only=True)
-class MarketsOptions:
-    """What was asked for on the command line."""
-
-    words: Sequence[str]
-    quote: str | None
-    demo: bool
-    json: bool
-    url: str | None
-    region: str
+    ] = None
+    demo: Demo = False
+    json: Json = False
+    url: Url = None
+    region: Region = "kr"
 
 
 class _Event(msgspec.Struct):
@@ -125,9 +110,9 @@ def markets(options: MarketsOptions, interrupt: Interrupt) -> None:
         listed = _fetch(rest_url, interrupt)
     if url == find_region(options.region).url:
         remember_codes(one.market for one in listed)
-    found = matching(listed, options.words, options.quote)
+    found = matching(listed, options.words or (), options.quote)
     if not found:
-        what = " ".join([*options.words, *([options.quote] if options.quote else [])])
+        what = " ".join([*(options.words or ()), *([options.quote] if options.quote else [])])
         raise RunFailed(text("failed.no_market", what=what, count=f"{len(listed):,}"))
     if options.json:
         rows = (msgspec.json.encode(one.to_dict()) + b"\n" for one in found)
@@ -210,3 +195,6 @@ def _show(found: Sequence[Market], all_: int, interrupt: Interrupt) -> None:
     told = text("markets.count", found=f"{len(found):,}", all=f"{all_:,}")
     lines.append(Text(told, style=FAINT))
     console.print(Text("\n", no_wrap=True).join(lines), crop=False)
+
+
+markets_command = command_of(MarketsOptions, markets)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,23 +12,13 @@ import msgspec
 import typer
 
 from upbit_stream.cli.board import Meter
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import told_on_stderr
-from upbit_stream.cli.options import (
-    Codes,
-    Demo,
-    Depth,
-    Exact,
-    Json,
-    Region,
-    Seconds,
-    Types,
-    check_seconds,
-    interrupt_of,
-)
+from upbit_stream.cli.options import LiveOptions, Types
 from upbit_stream.cli.subscribing import check_type, codes_of, config_of, subscribe
 from upbit_stream.cli.texts import text
 from upbit_stream.errors import SubscriptionError, UpbitStreamError
@@ -39,6 +28,9 @@ from upbit_stream.stream import UpbitStream
 
 __all__ = ["PublishOptions", "publish", "publish_command"]
 
+# What is published unless something is named.
+_TYPES = ("trade",)
+
 # Seconds between two looks, and between two lines.
 _LOOK_EVERY = 0.2
 _LINE_EVERY = 5.0
@@ -47,62 +39,22 @@ _LINE_EVERY = 5.0
 _CLOSE = 5.0
 
 
-def publish_command(
-    context: typer.Context,
-    to: Annotated[str, typer.Option("--to", metavar="URL", help=text("option.to"))],
-    codes: Codes = None,
-    types: Types = None,
+@dataclass(frozen=True, kw_only=True)
+class PublishOptions(LiveOptions):
+    """What was asked for on the command line."""
+
+    to: Annotated[str, typer.Option("--to", metavar="URL", help=text("option.to"))]
+    types: Types = None
     buffer: Annotated[
         int, typer.Option("--buffer", min=1, metavar="N", help=text("option.buffer"))
-    ] = 100_000,
+    ] = 100_000
     max_length: Annotated[
         int, typer.Option("--max-length", min=1, metavar="N", help=text("option.max_length"))
-    ] = 10_000,
+    ] = 10_000
     max_age: Annotated[
         float | None,
         typer.Option("--max-age", min=0.0, metavar="SECONDS", help=text("option.max_age")),
-    ] = None,
-    demo: Demo = False,
-    seconds: Seconds = None,
-    json: Json = False,
-    exact: Exact = False,
-    region: Region = "kr",
-    depth: Depth = 30,
-) -> None:
-    """Publish live data to a broker."""
-    options = PublishOptions(
-        codes=tuple(codes or ()),
-        types=tuple(types or ("trade",)),
-        to=to,
-        buffer=buffer,
-        max_length=max_length,
-        max_age=max_age,
-        demo=demo,
-        seconds=check_seconds(seconds),
-        json=json,
-        exact=exact,
-        region=region,
-        depth=depth,
-    )
-    publish(options, interrupt_of(context))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishOptions:
-    """What was asked for on the command line."""
-
-    codes: Sequence[str]
-    types: Sequence[str]
-    to: str
-    buffer: int
-    max_length: int
-    max_age: float | None
-    demo: bool
-    seconds: float | None
-    json: bool
-    exact: bool
-    region: str
-    depth: int
+    ] = None
 
 
 def publish(options: PublishOptions, interrupt: Interrupt) -> None:
@@ -111,7 +63,7 @@ def publish(options: PublishOptions, interrupt: Interrupt) -> None:
     Raises :class:`~upbit_stream.cli.failures.CommandFailed`, also when something is left at the
     end that the broker did not take.
     """
-    types = tuple(dict.fromkeys(options.types))
+    types = tuple(dict.fromkeys(options.types or _TYPES))
     for type_ in types:
         check_type(type_)
     with ExitStack() as stack:
@@ -188,3 +140,6 @@ def _line(relay: Relay, options: PublishOptions, rate: float | None) -> str:
 
 def _say(line: str, interrupt: Interrupt) -> None:
     write_out(f"{line}\n".encode(), interrupt)
+
+
+publish_command = command_of(PublishOptions, publish)

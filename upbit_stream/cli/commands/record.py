@@ -19,24 +19,14 @@ from rich.live import Live
 from rich.text import Text
 
 from upbit_stream.cli.board import Meter
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.completing import complete_format
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
-from upbit_stream.cli.options import (
-    Codes,
-    Demo,
-    Depth,
-    Exact,
-    Json,
-    Region,
-    Seconds,
-    Types,
-    check_seconds,
-    interrupt_of,
-)
+from upbit_stream.cli.options import LiveOptions, Types
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.style import FAINT, TITLE, console_of, palette_for
 from upbit_stream.cli.subscribing import check_type, codes_of, config_of, subscribe
@@ -52,66 +42,31 @@ __all__ = ["RecordOptions", "record", "record_command", "rotation_of"]
 _REDRAW = 0.2
 _LINE_EVERY = 5.0
 
+# What is recorded unless something is named.
+_TYPES = ("trade",)
+
 _SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def record_command(
-    context: typer.Context,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help=text("option.out"))
-    ],
-    codes: Codes = None,
-    types: Types = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="FORMAT", help=text("option.format"),
-            autocompletion=complete_format,
-        ),
-    ] = None,
-    rotate: Annotated[
-        str | None, typer.Option("--rotate", metavar="LIMIT", help=text("option.rotate"))
-    ] = None,
-    demo: Demo = False,
-    seconds: Seconds = None,
-    json: Json = False,
-    exact: Exact = False,
-    region: Region = "kr",
-    depth: Depth = 30,
-) -> None:  # fmt: skip
-    """Record live data."""
-    options = RecordOptions(
-        codes=tuple(codes or ()),
-        types=tuple(types or ("trade",)),
-        out=out,
-        format=format_,
-        rotate=rotate,
-        demo=demo,
-        seconds=check_seconds(seconds),
-        json=json,
-        exact=exact,
-        region=region,
-        depth=depth,
-    )
-    record(options, interrupt_of(context))
-
-
 @dataclass(frozen=True, kw_only=True)
-class RecordOptions:
+class RecordOptions(LiveOptions):
     """What was asked for on the command line."""
 
-    codes: Sequence[str]
-    types: Sequence[str]
-    out: Path
-    format: str | None
-    rotate: str | None
-    demo: bool
-    seconds: float | None
-    json: bool
-    exact: bool
-    region: str
-    depth: int
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help=text("option.out"))]
+    types: Types = None
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=text("option.format"),
+            autocompletion=complete_format,
+        ),
+    ] = None
+    rotate: Annotated[
+        str | None, typer.Option("--rotate", metavar="LIMIT", help=text("option.rotate"))
+    ] = None
 
 
 def record(options: RecordOptions, interrupt: Interrupt) -> None:
@@ -120,7 +75,7 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
     Raises :class:`~upbit_stream.cli.failures.CommandFailed`, also when an event is lost.
     """
     begun = time.monotonic()
-    types = tuple(dict.fromkeys(options.types))
+    types = tuple(dict.fromkeys(options.types or _TYPES))
     for type_ in types:
         check_type(type_)
     size, seconds = rotation_of(options.rotate)
@@ -341,3 +296,6 @@ def _per_second(rate: float | None) -> str:
 def _say(line: str, interrupt: Interrupt) -> None:
     # A reader that left (| head -3) has read enough; the recording goes on.
     write_out(f"{line}\n".encode(), interrupt)
+
+
+record_command = command_of(RecordOptions, record)

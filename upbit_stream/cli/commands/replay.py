@@ -5,26 +5,20 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import json_writer, plain_writer, write_out
 from upbit_stream.cli.memory import Memory
 from upbit_stream.cli.notices import NoticeBox
-from upbit_stream.cli.options import (
-    Json,
-    RecordedCodes,
-    RecordedTypes,
-    Seconds,
-    check_seconds,
-    interrupt_of,
-)
+from upbit_stream.cli.options import Json, RecordedCodes, RecordedTypes, Seconds, check_seconds
 from upbit_stream.cli.playing import Clockwork, RecordingFeed, contents_of, played
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.subscribing import check_type
@@ -40,39 +34,21 @@ __all__ = ["ReplayOptions", "replay", "replay_command"]
 _BATCH = 500
 
 
-def replay_command(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=text("option.recording"))],
-    codes: RecordedCodes = None,
-    types: RecordedTypes = None,
-    speed: Annotated[
-        float | None, typer.Option("--speed", metavar="FACTOR", help=text("option.speed"))
-    ] = None,
-    seconds: Seconds = None,
-    json: Json = False,
-) -> None:
-    """Show a recording."""
-    options = ReplayOptions(
-        file=file,
-        codes=tuple(codes or ()),
-        types=tuple(types or ()),
-        speed=speed,
-        seconds=check_seconds(seconds),
-        json=json,
-    )
-    replay(options, interrupt_of(context))
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReplayOptions:
     """What was asked for on the command line."""
 
-    file: Path
-    codes: Sequence[str]
-    types: Sequence[str]
-    speed: float | None
-    seconds: float | None
-    json: bool
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=text("option.recording"))]
+    codes: RecordedCodes = None
+    types: RecordedTypes = None
+    speed: Annotated[
+        float | None, typer.Option("--speed", metavar="FACTOR", help=text("option.speed"))
+    ] = None
+    seconds: Seconds = None
+    json: Json = False
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
 
 
 def replay(options: ReplayOptions, interrupt: Interrupt) -> None:
@@ -117,7 +93,7 @@ def _contents(
     """
     try:
         wanted = check_codes(options.codes) if options.codes else ()
-        for type_ in options.types:
+        for type_ in options.types or ():
             check_type(type_)
         everything = contents_of(options.file, lambda: interrupt.asked)
     except InvalidCodeError as error:
@@ -139,7 +115,7 @@ def _contents(
     if not contents or (options.types and not any(type_ in contents for type_ in options.types)):
         has = ", ".join(f"{type_} ({len(codes)})" for type_, codes in everything.items())
         raise RunFailed(text("failed.nothing_to_replay", file=options.file, has=has or "-"))
-    first = {type_: place for place, type_ in enumerate(options.types)}
+    first = {type_: place for place, type_ in enumerate(options.types or ())}
     return dict(sorted(contents.items(), key=lambda one: first.get(one[0], len(first))))
 
 
@@ -177,3 +153,6 @@ def _write_lines(
         raise RunFailed(str(error)) from error
     if batch:
         write_out(b"".join(batch), interrupt)
+
+
+replay_command = command_of(ReplayOptions, replay)

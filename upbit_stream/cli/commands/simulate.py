@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import past_trades
 from upbit_stream.cli.failures import RunFailed, WrongUsage
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import told_on_stderr
-from upbit_stream.cli.options import Json, Seconds, check_seconds, interrupt_of
+from upbit_stream.cli.options import Json, Seconds, check_seconds
 from upbit_stream.cli.texts import text
 from upbit_stream.errors import RecordingError
 from upbit_stream.protocol.codes import check_codes
@@ -37,68 +38,38 @@ _LAST_PORT = 65535
 _IN_USE = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
 
 
-def simulate_command(
-    context: typer.Context,
-    host: Annotated[
-        str, typer.Option("--host", metavar="HOST", help=text("option.host"))
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="PORT", help=text("option.port"))] = 0,
-    rate: Annotated[float, typer.Option("--rate", metavar="N", help=text("option.rate"))] = 100.0,
-    codes: Annotated[
-        str | None, typer.Option("--codes", metavar="N|LIST", help=text("option.markets"))
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help=text("option.seed"))] = 1,
-    realistic: Annotated[bool, typer.Option("--realistic", help=text("option.realistic"))] = False,
-    tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", metavar="FILE", help=text("option.tls_cert"))
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option("--tls-key", metavar="FILE", help=text("option.tls_key"))
-    ] = None,
-    replay: Annotated[
-        Path | None, typer.Option("--replay", metavar="FILE", help=text("option.replay"))
-    ] = None,
-    replay_speed: Annotated[
-        float | None,
-        typer.Option("--replay-speed", metavar="FACTOR", help=text("option.replay_speed")),
-    ] = None,
-    seconds: Seconds = None,
-    json: Json = False,
-) -> None:
-    """Serve a simulated Upbit."""
-    options = SimulateOptions(
-        host=host,
-        port=port,
-        rate=rate,
-        codes=codes,
-        seed=seed,
-        realistic=realistic,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        replay=replay,
-        replay_speed=replay_speed,
-        seconds=check_seconds(seconds),
-        json=json,
-    )
-    simulate(options, interrupt_of(context))
-
-
 @dataclass(frozen=True, kw_only=True)
 class SimulateOptions:
     """What was asked for on the command line."""
 
-    host: str
-    port: int
-    rate: float
-    codes: str | None
-    seed: int
-    realistic: bool
-    tls_cert: Path | None
-    tls_key: Path | None
-    replay: Path | None
-    replay_speed: float | None
-    seconds: float | None
-    json: bool
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help=text("option.host"))] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help=text("option.port"))] = 0
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help=text("option.rate"))] = 100.0
+    codes: Annotated[
+        str | None, typer.Option("--codes", metavar="N|LIST", help=text("option.markets"))
+    ] = None
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help=text("option.seed"))] = 1
+    realistic: Annotated[bool, typer.Option("--realistic", help=text("option.realistic"))] = False
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help=text("option.tls_cert"))
+    ] = None
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help=text("option.tls_key"))
+    ] = None
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help=text("option.replay"))
+    ] = None
+    replay_speed: Annotated[
+        float | None,
+        typer.Option("--replay-speed", metavar="FACTOR", help=text("option.replay_speed")),
+    ] = None
+    seconds: Seconds = None
+    json: Json = False
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
 
 
 def simulate(options: SimulateOptions, interrupt: Interrupt) -> None:
@@ -223,3 +194,6 @@ def _shell_line(settings: Sequence[tuple[str, str]], command: str) -> str:
     if os.name == "nt":
         return "".join(f'$env:{name}="{value}"; ' for name, value in settings) + command
     return "".join(f"{name}={value} " for name, value in settings) + command
+
+
+simulate_command = command_of(SimulateOptions, simulate)

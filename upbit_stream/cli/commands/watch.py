@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.completing import complete_type
 from upbit_stream.cli.demo import demo_simulator, past_trades, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
@@ -19,17 +20,7 @@ from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import json_writer, plain_writer, write_out
 from upbit_stream.cli.memory import Memory
 from upbit_stream.cli.notices import NoticeBox, NoticeLines
-from upbit_stream.cli.options import (
-    Codes,
-    Demo,
-    Depth,
-    Exact,
-    Json,
-    Region,
-    Seconds,
-    check_seconds,
-    interrupt_of,
-)
+from upbit_stream.cli.options import Depth, LiveOptions
 from upbit_stream.cli.past import Past
 from upbit_stream.cli.screen import can_draw
 from upbit_stream.cli.subscribing import check_type, codes_of, config_of, subscribe
@@ -57,48 +48,17 @@ _DEMO_MARKETS = 20
 _UNIT = "1m"
 
 
-def watch_command(
-    context: typer.Context,
-    codes: Codes = None,
-    type_: Annotated[
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions(LiveOptions):
+    """What was asked for on the command line."""
+
+    type: Annotated[
         str,
         typer.Option(
             "--type", "-t", metavar="TYPE", help=text("option.type"), autocompletion=complete_type
         ),
-    ] = "ticker",
-    demo: Demo = False,
-    seconds: Seconds = None,
-    json: Json = False,
-    exact: Exact = False,
-    region: Region = "kr",
-    depth: Depth = 15,
-) -> None:
-    """Show live data."""
-    options = WatchOptions(
-        codes=tuple(codes or ()),
-        type=type_,
-        demo=demo,
-        seconds=check_seconds(seconds),
-        json=json,
-        exact=exact,
-        region=region,
-        depth=depth,
-    )
-    watch(options, interrupt_of(context))
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchOptions:
-    """What was asked for on the command line."""
-
-    codes: Sequence[str]
-    type: str
-    demo: bool
-    seconds: float | None
-    json: bool
-    exact: bool
-    region: str
-    depth: int
+    ] = "ticker"
+    depth: Depth = 15
 
 
 def watch(options: WatchOptions, interrupt: Interrupt) -> None:
@@ -260,3 +220,6 @@ class _Lines:
             if not events:
                 raise
         return events
+
+
+watch_command = command_of(WatchOptions, watch)
