@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from rich.text import Text
 from tests.cli.conftest import Call
 from upbit_stream import Recorder, Trade
 from upbit_stream.cli import cells
-from upbit_stream.cli.harmless import harmless, harmless_lines
+from upbit_stream.cli.harmless import harmless, harmless_json, harmless_lines
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
 from upbit_stream.cli.screen import Screen
 from upbit_stream.simulator import Simulator
@@ -29,6 +30,38 @@ def test_what_begins_an_order_is_a_question_mark() -> None:
     assert harmless("비트코인 é\u00a0") == "비트코인 é\u00a0"
     assert harmless("a\tb\nc\r") == "a?b?c?"
     assert harmless_lines(f"a\tb\n{EVIL}\r") == f"a\tb\n{SHOWN}?"
+
+
+def test_what_turns_the_direction_of_writing_is_one_too() -> None:
+    assert harmless("KRW-\u202eCTB\u2066 a\u2028b\u200f") == "KRW-?CTB? a?b?"
+    # What scripts and pictures need stays.
+    assert harmless("\u200d\u0645\u05d0\ufe0f") == "\u200d\u0645\u05d0\ufe0f"
+
+
+def test_json_escapes_it_and_loses_nothing() -> None:
+    value = {f"비트코인 {EVIL}": ["\u202e\u2028\x85", "é", 1.5, Decimal("0.10")]}
+    told = harmless_json(value).decode()
+    assert told.isprintable()
+    assert "비트코인" in told
+    assert "0.10]" in told
+    assert json.loads(told) == {f"비트코인 {EVIL}": ["\u202e\u2028\x85", "é", 1.5, 0.1]}
+    assert harmless_json({"a": 1}) == b'{"a":1}'
+
+
+def test_every_command_that_writes_json_writes_it_so(
+    call: Call, sim: Simulator, tmp_path: Path
+) -> None:
+    listed = {"market": "KRW-BTC", "korean_name": f"\u202e{EVIL}"}
+    sim.fail_rest(200, body=json.dumps([listed]))
+    _, out, _ = call("markets", "--json", "--url", sim.url)
+    assert out[:-1].isprintable()
+    assert json.loads(out)["korean_name"] == f"\u202e{EVIL}"
+    path = tmp_path / "a.jsonl"
+    with Recorder(path) as recorder:
+        recorder(Trade(type="trade", code=f"KRW-{EVIL}", trade_price=1.0))
+    _, out, _ = call("replay", "--json", str(path))
+    assert out[:-1].isprintable()
+    assert json.loads(out)["code"] == f"KRW-{EVIL}"
 
 
 def test_a_screen_shows_it_at_its_place() -> None:

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
 
-import msgspec
-
 from upbit_stream.cli.columns import RATE_RANK, columns_of
 from upbit_stream.cli.failures import RunFailed
-from upbit_stream.cli.harmless import harmless
+from upbit_stream.cli.harmless import harmless, harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.texts import text
 
@@ -38,12 +36,8 @@ def plain_writer(type_: str, zone: tzinfo | None = None) -> Callable[[Any], byte
 
 
 def json_writer() -> Callable[[Any], bytes]:
-    """A function that writes an event as one line of JSON: all of its fields, by their names.
-
-    Exact decimals are JSON numbers with every digit, not strings.
-    """
-    encode = msgspec.json.Encoder(decimal_format="number").encode
-    return lambda event: encode(event.to_dict()) + b"\n"
+    """A function that writes an event as one line of JSON: all of its fields, by their names."""
+    return lambda event: harmless_json(event.to_dict()) + b"\n"
 
 
 def write_out(data: bytes, interrupt: Interrupt) -> bool:

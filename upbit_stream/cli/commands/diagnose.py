@@ -18,6 +18,7 @@ from upbit_stream.cli import cells
 from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.harmless import harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox
@@ -175,7 +176,7 @@ def _show(report: DiagnosticsReport, options: DiagnoseOptions, interrupt: Interr
     if options.demo:
         print(simulated(), file=sys.stderr)
     if options.json:
-        write_out(f"{report.to_json()}\n".encode(), interrupt)
+        write_out(harmless_json(report.to_dict()) + b"\n", interrupt)
         return
     console = console_of()
     drawn = can_draw(sys.stdout)

@@ -22,6 +22,7 @@ from upbit_stream.cli.checks.software import check_software
 from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.harmless import harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox
@@ -80,7 +81,7 @@ def doctor(options: DoctorOptions, interrupt: Interrupt) -> bool:
             "healthy": healthy,
             "checks": [{"id": check.id, **msgspec.to_builtins(check)} for check in checks],
         }
-        write_out(msgspec.json.encode(told) + b"\n", interrupt)
+        write_out(harmless_json(told) + b"\n", interrupt)
     else:
         _write(_verdict(checks, console), console, interrupt)
     return healthy

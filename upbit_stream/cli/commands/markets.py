@@ -18,7 +18,7 @@ from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.completing import complete_quote, remember_codes
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
-from upbit_stream.cli.harmless import harmless
+from upbit_stream.cli.harmless import harmless, harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.options import Demo, Json, Region, Url
@@ -115,7 +115,7 @@ def markets(options: MarketsOptions, interrupt: Interrupt) -> None:
         what = " ".join([*(options.words or ()), *([options.quote] if options.quote else [])])
         raise RunFailed(text("failed.no_market", what=what, count=f"{len(listed):,}"))
     if options.json:
-        rows = (msgspec.json.encode(one.to_dict()) + b"\n" for one in found)
+        rows = (harmless_json(one.to_dict()) + b"\n" for one in found)
         write_out(b"".join(rows), interrupt)
     else:
         _show(found, len(listed), interrupt)

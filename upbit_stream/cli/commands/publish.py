@@ -15,6 +15,7 @@ from upbit_stream.cli.board import Meter
 from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.harmless import harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import told_on_stderr
@@ -125,7 +126,7 @@ def _line(relay: Relay, options: PublishOptions, rate: float | None) -> str:
     stats = relay.stats
     if options.json:
         told = {"to": public_url(options.to), **msgspec.structs.asdict(stats)}
-        return msgspec.json.encode(told).decode()
+        return harmless_json(told).decode()
     away = "" if stats.connected or rate is None else text("publish.away")
     return away + text(
         "publish.line",

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-import msgspec
 import typer
 from rich.console import Group
 from rich.live import Live
@@ -23,6 +22,7 @@ from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.completing import complete_format
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.harmless import harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
@@ -270,7 +270,7 @@ class _Progress:
             "dropped": self._stream.stats.dropped,
             "seconds": round(time.monotonic() - self._begun, 3),
         }
-        return msgspec.json.encode(told).decode()
+        return harmless_json(told).decode()
 
 
 def _what(stats: RecorderStats) -> str:

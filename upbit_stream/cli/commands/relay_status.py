@@ -10,6 +10,7 @@ import typer
 
 from upbit_stream.cli import cells
 from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.harmless import harmless_json, harmless_lines
 from upbit_stream.cli.options import Json
 from upbit_stream.cli.texts import text
 from upbit_stream.errors import UpbitStreamError
@@ -31,9 +32,9 @@ def relay_status_command(
         raise RunFailed(str(error)) from error
     if json:
         told = {**msgspec.to_builtins(status), "problems": status.problems}
-        typer.echo(msgspec.json.encode(told).decode())
+        typer.echo(harmless_json(told).decode())
     else:
-        typer.echo(show(status))
+        typer.echo(harmless_lines(show(status)))
     if status.problems:
         raise typer.Exit(1)
 

@@ -16,6 +16,7 @@ import typer
 from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.demo import past_trades
 from upbit_stream.cli.failures import RunFailed, WrongUsage
+from upbit_stream.cli.harmless import harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import told_on_stderr
@@ -164,7 +165,7 @@ def _json(simulator: Simulator) -> str:
         "codes": simulator.codes,
         "rate": simulator.rate,
     }
-    return msgspec.json.encode(told).decode() + "\n"
+    return harmless_json(told).decode() + "\n"
 
 
 def _welcome(simulator: Simulator, options: SimulateOptions) -> str:
