@@ -1,4 +1,4 @@
-"""What runs beside a stream for as long as that does: its plots, its metrics."""
+"""What runs beside a stream and ends with it: its plots, its metrics, look-ups."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,10 @@ from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
 from upbit_stream.recovery.gaps import Gap, narrow
 from upbit_stream.recovery.rest import RestClient
-from upbit_stream.silence import tell_silence
+from upbit_stream.silence import Lookup
 from upbit_stream.telling import Quiet
 from upbit_stream.totals import StreamStats, Totals
-from upbit_stream.workers import LOOK_AROUND, Worker, join_all, numbered
+from upbit_stream.workers import LOOK_AROUND, Worker, join_all
 
 if TYPE_CHECKING:
     from upbit_stream.relay.place import RelaySource
@@ -77,8 +78,6 @@ class Engine:
         self._leases = Leases(pool, url, rest_url, config, credentials, self, source)
         # Endpoints that did not accept the keys: they are not asked again.
         self._unauthorized: dict[Endpoint, AuthenticationError] = {}
-        # Threads that look up why codes are silent.
-        self._lookups: tuple[Worker, ...] = ()
         self._retired = Totals()
         self._state = ConnectionState.DISCONNECTED
         self._error: UpbitStreamError | None = None
@@ -296,8 +295,7 @@ class Engine:
         self.rest.cancel()
         self.companions.end()
         ended = join_all(self._leases.ending, deadline)
-        workers = (*self._workers(), *self._lookups)
-        ended = join_all(workers, deadline) and ended
+        ended = join_all(self._workers(), deadline) and ended
         return watchdog().unwatch(self.monitor, deadline) and ended and delivered
 
     def abandon(self) -> None:
@@ -455,18 +453,10 @@ class Engine:
         with self._lock:
             if channel not in self._channels:
                 return  # another stream's
-        silent = channel.report_silent(codes)
-        if not silent:
-            return
-
-        def look_up() -> None:
-            tell_silence(channel.demand.type, silent, self._markets, self.notices)
-
-        worker = Worker(numbered("upbit-lookup"), look_up)
-        with self._lock:
-            if not self._closing:
-                self._lookups = (*(one for one in self._lookups if one.alive), worker)
-                worker.start()
+        if silent := channel.report_silent(codes):
+            lookup = Lookup(channel.demand.type, silent, self._markets, self.notices)
+            with suppress(StreamClosedError):
+                self.companions.start(lookup)
 
     # What the watchdog needs.
 
@@ -503,7 +493,7 @@ class Engine:
         self._state = ConnectionState.DISCONNECTED
         for channel in (*self._channels, *self._leaving):
             channel.disown(forked())
-        self._lookups, self._leaving, self._channels = (), (), {}
+        self._leaving, self._channels = (), {}
         self.notices.disown()
         self.companions.disown()
         self.rest.disown()

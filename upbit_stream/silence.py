@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.errors import SilentCodesWarning
 from upbit_stream.markets import MarketList, MarketListUnavailable
+from upbit_stream.workers import Worker, numbered
 
-__all__ = ["tell_silence"]
+__all__ = ["Lookup"]
 
 _log = logging.getLogger("upbit_stream")
 
@@ -17,7 +19,29 @@ _log = logging.getLogger("upbit_stream")
 _NAMED = 10
 
 
-def tell_silence(
+class Lookup:
+    """Finds out about silent codes on a thread of its own, and tells. A companion of the stream."""
+
+    def __init__(
+        self, type_: str, codes: Sequence[str], markets: MarketList, notices: NoticeBoard
+    ) -> None:
+        self._worker = Worker(
+            numbered("upbit-lookup"), partial(_tell_silence, type_, codes, markets, notices)
+        )
+
+    @property
+    def worker(self) -> Worker:
+        """See :class:`~upbit_stream.companions.Companion`."""
+        return self._worker
+
+    def end(self) -> None:
+        """See :class:`~upbit_stream.companions.Companion`. (The stream cuts its call off.)"""
+
+    def disown(self) -> None:
+        """See :class:`~upbit_stream.companions.Companion`."""
+
+
+def _tell_silence(
     type_: str, codes: Sequence[str], markets: MarketList, notices: NoticeBoard
 ) -> None:
     """Tell ``on_error`` and the log that nothing comes of ``codes``. Asks for the market list,

@@ -7,11 +7,14 @@ one class. (The simulator, which is a program of its own, has its own thread.)
 from __future__ import annotations
 
 import atexit
+import gc
 import itertools
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Protocol
 
 __all__ = ["LOOK_AROUND", "Worker", "at_the_very_end", "join_all", "numbered"]
@@ -84,9 +87,20 @@ class Worker:
         return self._thread.ident is not None and not self._ended.is_set()
 
     @property
-    def ident(self) -> int | None:
-        """The thread's number, for ``sys._current_frames()``; None before it is started."""
-        return self._thread.ident
+    def stack(self) -> FrameType | None:
+        """Where the thread is; None where it does not run. For rare use: it stops the garbage
+        collector meanwhile.
+        """
+        ident = self._thread.ident
+        # Before Python 3.12 a collection inside of this call can lock up the whole process
+        # (python/cpython issue 106883).
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return None if ident is None else sys._current_frames().get(ident)
+        finally:
+            if collects:
+                gc.enable()
 
     @property
     def is_current(self) -> bool:

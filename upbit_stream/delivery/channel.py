@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import length_hint
 from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import Generic, TypeVar
 
 from upbit_stream.config import OverflowPolicy
@@ -381,20 +378,6 @@ class Channel(Generic[E]):
     def idle(self) -> bool:
         """Whether nobody delivers at this moment: the dispatch thread waits, or there is none."""
         return self._worker is None or self._waiting > 0
-
-    @property
-    def stack(self) -> FrameType | None:
-        """Where the dispatch thread is. For rare use: it stops the garbage collector meanwhile."""
-        ident = None if self._worker is None else self._worker.ident
-        # Before Python 3.12 a collection inside of this call can lock up the whole process
-        # (python/cpython issue 106883).
-        collects = gc.isenabled()
-        gc.disable()
-        try:
-            return None if ident is None else sys._current_frames().get(ident)
-        finally:
-            if collects:
-                gc.enable()
 
     def revive(self) -> bool:
         """Have a dispatch thread again, if the one there was has died; whether it had."""

@@ -129,7 +129,7 @@ class Lookout:
             watch.delivered, watch.since, watch.stuck_told = delivered, now, False
         elif not watch.stuck_told and now - watch.since >= _STUCK_AFTER:
             watch.stuck_told = True
-            frame = channel.stack
+            frame = None if channel.worker is None else channel.worker.stack
             stack = "" if frame is None else "".join(traceback.format_stack(frame))
             self._say(
                 "callback",
