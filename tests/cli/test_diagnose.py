@@ -59,6 +59,8 @@ def test_a_server_that_refuses_is_a_report_and_exit_code_1(
     assert report["healthy"] is False
     assert report["codes"] == ["KRW-BTC"]
     assert "HTTP 404" in report["connectivity"]["stages"][3]["explanation"]
+    outcomes = [one["outcome"] for one in report["verdict"]]
+    assert outcomes == ["not met", *["not measured"] * 10]
     assert our_threads() == []
 
 

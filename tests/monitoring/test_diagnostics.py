@@ -158,7 +158,9 @@ def test_the_report_as_json_and_text_of_a_quiet_market_without_a_list(sim: Simul
     assert told["codes"] == ["KRW-ETH", "KRW-BTC"]
     assert told["connectivity"]["passed"] is True
     assert [stage["name"] for stage in told["connectivity"]["stages"]] == STAGES
-    assert {"name", "figure", "relation", "limit", "unit", "met"} == set(told["verdict"][0])
+    assert set(told["verdict"][0]) == {
+        *("name", "figure", "relation", "limit", "unit", "met", "outcome")
+    }
     text = str(report)
     assert text.startswith(f"{sim.url}: ")
     for part in PARTS:
@@ -198,6 +200,13 @@ def fail(url: str, **settings: Any) -> Stage:
     assert failed.explanation is not None
     assert "\n" not in failed.explanation
     assert failed.explanation in str(report)
+    # Nobody knows of what was not measured.
+    unknown = [criterion.figure is None for criterion in report.verdict]
+    assert any(unknown)
+    assert [one["outcome"] == "not measured" for one in report.to_dict()["verdict"]] == unknown
+    verdict = str(report).partition("\nverdict\n")[2].splitlines()
+    assert [line.startswith("  not measured  ") for line in verdict] == unknown
+    assert [line.startswith("  NOT MET  ") for line in verdict] == [not one for one in unknown]
     assert json.loads(report.to_json())["healthy"] is False
     return failed
 

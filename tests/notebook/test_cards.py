@@ -169,12 +169,22 @@ def test_a_report(config: StreamConfig) -> None:
     assert "throughput" in page.text
 
 
-def test_a_report_of_a_failure_says_why() -> None:
+@pytest.mark.parametrize(
+    ("locale", "unknown", "failed"),
+    [("C.UTF-8", "not measured", "not met"), ("ko_KR.UTF-8", "측정 못 함", "미충족")],
+)
+def test_a_report_of_a_failure_says_why(
+    monkeypatch: pytest.MonkeyPatch, locale: str, unknown: str, failed: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
     config = StreamConfig(url="ws://127.0.0.1:9/websocket/v1")
     report = WebSocketDiagnostics(codes=["KRW-BTC"], config=config).run_connection_test(0.5)
     page = shown(report)
     assert report.connectivity.failure is not None
     assert str(report.connectivity.failure.explanation) in page.text
+    # One stage has failed; of what was not measured nobody knows.
+    lines = page.text.splitlines()
+    assert (lines.count(unknown), lines.count(failed)) == (len(report.verdict) - 1, 1)
 
 
 def test_korean(monkeypatch: pytest.MonkeyPatch) -> None:

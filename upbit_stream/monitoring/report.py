@@ -173,13 +173,20 @@ class Criterion(msgspec.Struct, frozen=True):
     """One demand of the verdict: ``figure`` is to be in ``relation`` to ``limit``."""
 
     name: str
-    #: None: could not be measured, hence not met.
+    #: None: was not measured, hence nobody knows whether it is met, and it does not count as such.
     figure: float | None
     relation: Literal["<", "<="]
     limit: float
     #: Empty for plain counts.
     unit: str
     met: bool
+
+    @property
+    def outcome(self) -> Literal["met", "not met", "not measured"]:
+        """What came of it."""
+        if self.figure is None:
+            return "not measured"
+        return "met" if self.met else "not met"
 
 
 class DiagnosticsReport(msgspec.Struct, frozen=True):
@@ -207,11 +214,13 @@ class DiagnosticsReport(msgspec.Struct, frozen=True):
         return all(criterion.met for criterion in self.verdict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: dicts, lists, strings, numbers; with ``healthy`` and
-        ``connectivity.passed``.
+        """As plain values: dicts, lists, strings, numbers; with ``healthy``,
+        ``connectivity.passed`` and the ``outcome`` of each criterion.
         """
         plain: dict[str, Any] = msgspec.to_builtins(self)
         plain["connectivity"]["passed"] = self.connectivity.passed
+        for told, criterion in zip(plain["verdict"], self.verdict, strict=True):
+            told["outcome"] = criterion.outcome
         return {"healthy": self.healthy, **plain}
 
     def to_json(self) -> str:

@@ -36,10 +36,11 @@ def write_text(report: DiagnosticsReport) -> str:
         width = max(len(label) for label, _ in rows)
         lines += [f"  {label:{width}}  {told}".rstrip() for label, told in rows]
     lines += ["", "verdict"]
+    outcome = max(len(ENGLISH[criterion.outcome]) for criterion in report.verdict)
     width = max(len(criterion.name) for criterion in report.verdict)
     lines += [
-        f"  {'met    ' if one.met else 'NOT MET'}  {one.name:{width}}  "
-        f"{describe_figure(one):>12}  ({describe_limit(one)})"
+        f"  {ENGLISH[one.outcome]:{outcome}}  {one.name:{width}}  "
+        f"{describe_figure(one):>8}  ({describe_limit(one)})"
         for one in report.verdict
     ]
     return "\n".join(lines)
@@ -114,10 +115,10 @@ def describe_stage(stage: Stage, words: Words = ENGLISH) -> str:
     return words.get(status, status)
 
 
-def describe_figure(criterion: Criterion, words: Words = ENGLISH) -> str:
-    """What was measured."""
+def describe_figure(criterion: Criterion) -> str:
+    """What was measured, if it was."""
     if criterion.figure is None:
-        return words["not measured"]
+        return "-"
     if criterion.unit == "ms":
         return _ms(criterion.figure)
     return f"{criterion.figure:g}"

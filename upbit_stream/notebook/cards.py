@@ -24,6 +24,8 @@ _CODES = 8
 _ROWS = 5
 _SUBSCRIPTIONS = 20
 
+_OUTCOMES = {"met": Tone.GOOD, "not met": Tone.BAD, "not measured": Tone.OVER}
+
 
 def state_tone(state: ConnectionState) -> Tone:
     """The colour of a state."""
@@ -183,7 +185,7 @@ def report_card(report: DiagnosticsReport) -> str:
 def _criterion(criterion: Criterion) -> Row:
     from upbit_stream.monitoring.text import describe_figure
 
-    mark = Text(say("met"), Tone.GOOD) if criterion.met else Text(say("not met"), Tone.BAD)
+    mark = Text(say(criterion.outcome), _OUTCOMES[criterion.outcome])
     sign = "< " if criterion.relation == "<" else "≤ " if criterion.limit else ""
     limit = f"{sign}{criterion.limit:g} {criterion.unit}".rstrip()
     return [say(criterion.name), describe_figure(criterion), limit, mark]

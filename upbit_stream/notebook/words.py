@@ -85,6 +85,7 @@ _KOREAN = {
     "demanded": "요구",
     "met": "충족",
     "not met": "미충족",
+    "not measured": "측정 못 함",
     "pings": "핑",
     "in all": "합계",
     "longest silence": "최장 침묵",

@@ -230,10 +230,9 @@ def _verdict(report: DiagnosticsReport, words: Words, width: int, palette: Palet
     rows = [
         (
             words.get(one.name, one.name),
-            "-" if one.figure is None else describe_figure(one, words),
+            describe_figure(one),
             describe_limit(one, words),
-            # Of what was not measured nobody knows.
-            words["not measured" if one.figure is None else "met" if one.met else "not met"],
+            words[one.outcome],
         )
         for one in report.verdict
     ]
@@ -241,10 +240,9 @@ def _verdict(report: DiagnosticsReport, words: Words, width: int, palette: Palet
     sizes = [max(map(cells.width, column)) for column in zip(titles, *rows, strict=True)]
     heading = _cells_of(titles, sizes)
     lines = [Text(cells.left(heading, min(width, _WIDEST)), style=HEADING)]
+    styles = {"met": palette.good, "not met": f"bold {palette.bad}", "not measured": FAINT}
     for one, row in zip(report.verdict, rows, strict=True):
-        style = f"bold {palette.bad}"
-        if one.met or one.figure is None:
-            style = palette.good if one.met else FAINT
+        style = styles[one.outcome]
         lines.append(Text(_cells_of(row[:3], sizes[:3])).append("  ").append(row[3], style=style))
     return lines
 
