@@ -35,8 +35,43 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
         lambda s: s.my_asset(histroy=5),
         "my_asset() has no option 'histroy'; did you mean 'history'?",
     ),
+    (
+        lambda s: s.trade("KRW-BTC", "KRW-ETH", "KRW-XRP"),
+        "trade() takes only codes and callback by place, and was given 3; put several codes "
+        'into one list: trade(["KRW-BTC", "KRW-ETH"])',
+    ),
+    (
+        lambda s: s.orderbook("KRW-BTC", print, 5),
+        "orderbook() takes only codes and callback by place, and was given 3; give what "
+        "is more by its name, as in orderbook(codes, callback, depth=…)",
+    ),
+    (
+        lambda s: s.candle("KRW-BTC", print, "1m"),
+        "candle() takes only codes and callback by place, and was given 3; give what "
+        "is more by its name, as in candle(codes, callback, unit=…)",
+    ),
+    (
+        lambda s: s.my_asset(print, 5),
+        "my_asset() takes only callback by place, and was given 2; give what is more by its name, "
+        "as in my_asset(callback, overflow=…)",
+    ),
+    (
+        lambda s: s.snapshot("ticker", "KRW-BTC", "KRW-ETH"),
+        "snapshot() takes only type and codes by place, and was given 3; put several codes "
+        'into one list: snapshot(type, ["KRW-BTC", "KRW-ETH"])',
+    ),
+    (
+        lambda s: s.live("KRW-BTC", "KRW-ETH"),
+        "live() takes only codes by place, and was given 2; put several codes into one "
+        'list: live(["KRW-BTC", "KRW-ETH"])',
+    ),
 ]
 WRONG_MAKING: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: UpbitStream("kr"),  # type: ignore[misc]
+        "UpbitStream() takes nothing by place, and was given 1; give what is more by its name, as "
+        "in UpbitStream(region=…)",
+    ),
     (
         lambda: StreamConfig(redundency=2),  # type: ignore[call-arg]
         "StreamConfig() has no option 'redundency'; did you mean 'redundancy'?",
@@ -78,6 +113,20 @@ def test_an_option(call: Callable[[Any], Any], text: str) -> None:
         call(stream)
     assert str(caught.value) == text
     assert stream.subscriptions == ()
+
+
+def test_a_change_of_the_codes() -> None:
+    trades: Any = UpbitStream().trade("KRW-BTC")
+    for change in (trades.add, trades.remove):
+        told = f"{change.__name__}() takes only codes by place, and was given 2; "
+        with pytest.raises(TypeError) as caught:
+            change("KRW-BTC", "KRW-ETH")
+        list_ = f'put several codes into one list: {change.__name__}(["KRW-BTC", "KRW-ETH"])'
+        assert str(caught.value) == told + list_
+        with pytest.raises(TypeError) as caught:
+            change("KRW-BTC", 5)
+        assert str(caught.value) == f"{told}leave out what is more"
+    assert trades.codes == ("KRW-BTC",)
 
 
 @pytest.mark.parametrize(("make", "text"), WRONG_MAKING, ids=[text for _, text in WRONG_MAKING])

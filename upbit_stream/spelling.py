@@ -1,4 +1,4 @@
-"""Names that do not exist: what is said to who has mistyped one."""
+"""Options that a call does not have, by their name or by their place: what is said of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def with_hints(call: Callable[P, R]) -> Callable[P, R]:
-    """``call``, which names the option that was meant when one is given that it does not have.
+    """``call``, which names the option that was meant when one is given that it does not have, and
+    says where to put what it does not take by place.
 
     For what is called now and then: it costs a look at the names of each call. Type checkers see
     the same signature as before.
@@ -54,13 +55,18 @@ def with_hints_at_init(elsewhere: type | None = None) -> Callable[[type[C]], typ
 def _checked(
     call: Callable[P, R], name: str, others: tuple[str, ...], where: str = ""
 ) -> Callable[P, R]:
-    options = tuple(inspect.signature(call).parameters)[1:]  # the first one is self
+    _, *parameters = inspect.signature(call).parameters.values()  # the first one is self
+    options = tuple(one.name for one in parameters)
     known = frozenset(options)
+    places = tuple(one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD)
+    most = 1 + len(places)
 
     @functools.wraps(call)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if not known.issuperset(kwargs):
             raise TypeError(_explain(name, kwargs, options, others, where)) from None
+        if len(args) > most:
+            raise TypeError(_explain_place(name, args[1:], options, places))
         return call(*args, **kwargs)
 
     return checked
@@ -84,3 +90,19 @@ def _explain(
     if meant is not None:
         return f"{headline}; did you mean {meant!r}?"
     return f"{headline}; choose among {', '.join(options)}"
+
+
+def _explain_place(
+    name: str, given: tuple[object, ...], options: tuple[str, ...], places: tuple[str, ...]
+) -> str:
+    # No values here, either.
+    taken = f"only {' and '.join(places)}" if places else "nothing"
+    told = f"{name}() takes {taken} by place, and was given {len(given)}"
+    if "codes" in places and all(isinstance(one, str) for one in given[places.index("codes") :]):
+        before = "".join(f"{one}, " for one in places[: places.index("codes")])
+        return f'{told}; put several codes into one list: {name}({before}["KRW-BTC", "KRW-ETH"])'
+    named = next((one for one in options if one not in places), None)
+    if named is None:
+        return f"{told}; leave out what is more"
+    right = ", ".join((*places, f"{named}=…"))
+    return f"{told}; give what is more by its name, as in {name}({right})"

@@ -24,7 +24,7 @@ from upbit_stream.protocol.auth import find_credentials
 from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.endpoints import find_region
 from upbit_stream.recovery.gaps import Gap
-from upbit_stream.spelling import nearest, with_hints_at_init
+from upbit_stream.spelling import nearest, with_hints, with_hints_at_init
 from upbit_stream.subscribing import Subscribing
 from upbit_stream.subscription import Subscription
 from upbit_stream.totals import StreamStats
@@ -246,6 +246,7 @@ class UpbitStream(Subscribing):
 
     # In a notebook.
 
+    @with_hints
     def live(self, codes: str | Iterable[str] = ()) -> LiveView:
         """A table of the market that moves, with a sparkline for each code, the state and the
         health below it, and a button that stops it. For notebooks: show it as a cell's last value.

@@ -21,6 +21,7 @@ from upbit_stream.protocol.codes import check_codes
 from upbit_stream.protocol.decoding import EVENT_CLASSES
 from upbit_stream.recovery.gaps import Gap
 from upbit_stream.replaying import fetch_trades
+from upbit_stream.spelling import with_hints
 
 if TYPE_CHECKING:
     import pandas
@@ -211,6 +212,7 @@ class Subscription(Generic[E]):
         """
         return self._channel.demand.codes
 
+    @with_hints
     def add(self, codes: str | Iterable[str]) -> None:
         """Subscribe further codes; those that are there already stay as they are.
 
@@ -223,6 +225,7 @@ class Subscription(Generic[E]):
         checked = check_codes(codes)
         self._engine.change(self._channel, lambda demand: demand.adding(checked))
 
+    @with_hints
     def remove(self, codes: str | Iterable[str]) -> None:
         """Unsubscribe codes; those that are not there do not matter.
 
