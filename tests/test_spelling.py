@@ -68,7 +68,7 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
 ]
 WRONG_MAKING: list[tuple[Callable[[], object], str]] = [
     (
-        lambda: UpbitStream("kr"),  # type: ignore[misc]
+        lambda: UpbitStream("kr"),  # type: ignore[call-arg]
         "UpbitStream() takes nothing by place, and was given 1; give what is more by its name, as "
         "in UpbitStream(region=…)",
     ),
