@@ -224,10 +224,11 @@ class Engine:
         if not self._started and not self._closing:
             self.start()
 
-    def wait_connected(self, timeout: float | None) -> bool:
-        """Wait until every connection stands; False when the time is up first."""
+    def wait_connected(self, deadline: float | None) -> bool:
+        """Wait until every connection stands; False when it is ``deadline`` (of
+        ``time.monotonic()``) first.
+        """
         self.start()
-        deadline = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             if not self._leases.held and not self._channels:
                 self._take(Endpoint.PUBLIC, OverflowPolicy.DROP_OLDEST)
@@ -239,20 +240,20 @@ class Engine:
                     return False
             return True
 
-    def wait_closed(self, timeout: float | None) -> None:
-        """Wait until the engine is closed (at once if it was) or the time is up; raises what
-        ended every connection for good.
+    def wait_closed(self, deadline: float | None) -> bool:
+        """Wait until the engine is closed (at once if it was); False when it is ``deadline`` first.
+        Raises what ended every connection for good.
         """
         self.start_if_new()
-        deadline = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             while not self._closing:
                 if self._error is not None:
                     raise self._error.with_traceback(None)
                 if not self._wait(deadline):
-                    return
+                    return False
             if self._forked:
                 raise forked()
+            return True
 
     def _wait(self, deadline: float | None) -> bool:
         """Wait for a change, or a while; False at the deadline. The lock is held."""

@@ -6,7 +6,8 @@ Elsewhere each of these looks into a dict and does the plain thing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from upbit_stream.delivery.notices import NoticeKind
     from upbit_stream.engine import Engine
 
-__all__ = ["add_callback", "add_handler", "in_kernel", "look_around", "subscribed"]
+__all__ = ["add_callback", "add_handler", "in_kernel", "look_around", "subscribed", "turns"]
 
 
 def in_kernel() -> bool:
@@ -63,3 +64,17 @@ def look_around() -> None:
         from upbit_stream.notebook.rebinding import sweep
 
         sweep()
+
+
+def turns(seconds: float | None) -> Iterator[float | None]:
+    """Until when (of ``time.monotonic()``; None: for ever) to wait in each turn of a wait of so
+    many seconds. In a notebook our widgets hear of their buttons between the turns; elsewhere there
+    is one turn.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    if in_kernel():
+        from upbit_stream.notebook.hearing import turns as heard
+
+        yield from heard(deadline)
+    else:
+        yield deadline

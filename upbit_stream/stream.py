@@ -114,7 +114,7 @@ class UpbitStream(Subscribing):
         :class:`~upbit_stream.errors.StreamClosedError`.
         """
         require_seconds("timeout", timeout)
-        return self._engine.wait_connected(timeout)
+        return any(self._engine.wait_connected(until) for until in kernel.turns(timeout))
 
     def run(self, seconds: float | None = None) -> None:
         """Let the callbacks work: for ``seconds``, or until Ctrl-C or :meth:`close`.
@@ -133,7 +133,7 @@ class UpbitStream(Subscribing):
             )
         kernel.look_around()
         try:
-            self._engine.wait_closed(seconds)
+            any(self._engine.wait_closed(until) for until in kernel.turns(seconds))
         except KeyboardInterrupt:
             return
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from upbit_stream import kernel
@@ -82,7 +82,8 @@ class Subscription(Generic[E]):
 
     def _events(self) -> Iterator[E]:
         self._engine.start_if_new()
-        while events := self._channel.take(1):
+        take = self._take if kernel.in_kernel() else partial(self._channel.take, 1)
+        while events := take():
             yield events[0]
         if self._channel.error is not None:
             # One exception for everyone who asks: without the traceback of the one before.
@@ -97,9 +98,7 @@ class Subscription(Generic[E]):
         """
         self._channel.iterate()
         self._engine.start_if_new()
-        deadline = None if timeout is None else time.monotonic() + timeout
-        events = self._channel.take(1, deadline)
-        if events:
+        if events := self._take(timeout):
             return events[0]
         if self._channel.error is not None:
             raise self._channel.error.with_traceback(None)
@@ -111,6 +110,14 @@ class Subscription(Generic[E]):
             f"no {self.type} event within {timeout} s (state: {self._engine.state.value}); "
             f"{self._why_nothing()}"
         )
+
+    def _take(self, timeout: float | None = None) -> list[E]:
+        """The next event; empty when none came within ``timeout`` seconds, or none comes."""
+        for until in kernel.turns(timeout):
+            ended = self._channel.ended  # before it is looked for what is left
+            if (events := self._channel.take(1, until)) or ended:
+                return events
+        return []
 
     def _why_nothing(self) -> str:
         if self._engine.state is not ConnectionState.CONNECTED:

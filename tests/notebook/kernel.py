@@ -51,7 +51,7 @@ class Kernel:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         # What is put out before the subscription stands is lost: until something arrives.
-        eventually(lambda: self._is_over(self._send("kernel_info_request", {}), 0.2), 60.0)
+        eventually(lambda: self.is_over(self._send("kernel_info_request", {}), 0.2), 60.0)
 
     def _connect(self, kind: int, port: int) -> zmq.Socket[bytes]:
         made = self._context.socket(kind)
@@ -78,9 +78,15 @@ class Kernel:
                 self._messages[message["parent_header"].get("msg_id", "")].append(message)
 
     def _send(
-        self, type_: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
+        self,
+        type_: str,
+        content: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        shell: str | None = None,
     ) -> str:
         message = self._session.msg(type_, content, metadata=metadata)
+        if shell is not None:
+            message["header"]["subshell_id"] = shell
         self._session.send(self._shell, message)
         return str(message["header"]["msg_id"])
 
@@ -100,7 +106,7 @@ class Kernel:
 
     def finish(self, run: str, patience: float = PATIENCE) -> None:
         """Wait until that run is over; raises :class:`CellFailed` when it raised."""
-        eventually(lambda: self._is_over(run), patience)
+        eventually(lambda: self.is_over(run), patience)
         if errors := self.of_type(run, "error"):
             raise CellFailed("\n".join(errors[0]["traceback"]))
 
@@ -114,7 +120,8 @@ class Kernel:
         """What ``expression`` prints as."""
         return self.text(self.run(f"print({expression})")).strip()
 
-    def _is_over(self, run: str, seconds: float = 0.0) -> bool:
+    def is_over(self, run: str, seconds: float = 0.0) -> bool:
+        """Whether that run, or the handling of what was said, ends within so many seconds."""
         deadline = time.monotonic() + seconds
         while True:
             states = [content["execution_state"] for content in self.of_type(run, "status")]
@@ -124,10 +131,23 @@ class Kernel:
 
     # Widgets.
 
-    def say(self, widget: str, **content: Any) -> None:
-        """Send a custom message, as the widget's front end does."""
+    def say(self, widget: str, *, shell: str | None = None, **content: Any) -> str:
+        """Send a custom message, as the widget's front end does, to the cells' channel or that of a
+        :meth:`subshell`; its name, as that of a run.
+        """
         data = {"method": "custom", "content": content}
-        self._send("comm_msg", {"comm_id": widget, "data": data})
+        return self._send("comm_msg", {"comm_id": widget, "data": data}, shell=shell)
+
+    def subshell(self) -> str | None:
+        """A channel beside that of the cells, as newer front ends have one for widgets; None: the
+        kernel has none.
+        """
+        self._session.send(self._control, "create_subshell_request", {})
+        if not self._control.poll(int(PATIENCE * 1000)):
+            return None
+        _, parts = self._session.feed_identities(self._control.recv_multipart())
+        content = self._session.deserialize(parts)["content"]
+        return str(content["subshell_id"]) if content["status"] == "ok" else None
 
     def widget(self, run: str) -> str:
         """The widget that the run has displayed; its name."""

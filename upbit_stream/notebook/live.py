@@ -25,6 +25,7 @@ from upbit_stream.events import Event
 from upbit_stream.kernel import in_kernel
 from upbit_stream.notebook.attention import Attention
 from upbit_stream.notebook.footing import foot_of
+from upbit_stream.notebook.hearing import hear, hear_beside_cells
 from upbit_stream.notebook.rows import Sparks, price_of, row_of
 from upbit_stream.notebook.words import say
 from upbit_stream.protocol.demands import MarketDemand
@@ -83,7 +84,8 @@ class LiveView(anywidget.AnyWidget):
         self._lines = Sparks()
         self._sampled_at = float("-inf")
         super().__init__(_labels=_labels())
-        self.on_msg(self._told)
+        hear(self, self._told)
+        hear_beside_cells(self)
         self._draw()
 
     # What ends it.
@@ -134,10 +136,8 @@ class LiveView(anywidget.AnyWidget):
         self._look_after()
         return super()._repr_mimebundle_(**options)
 
-    def _told(self, _: object, content: Any, __: object) -> None:
+    def _told(self, content: dict[str, Any]) -> None:
         """What the front end says: which of its views is seen, and that the button was pressed."""
-        if not isinstance(content, dict):
-            return
         if content.get("stop"):
             self.stop()
         elif "visible" in content:
