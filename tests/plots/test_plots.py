@@ -203,41 +203,78 @@ def test_ten_redraws_a_second_at_most_and_none_for_nothing(sim: Simulator) -> No
     assert len(redraws) < trades.stats.received / 10
 
 
-def test_it_sends_rarely_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("history", [10, 0])
+def test_nothing_is_done_for_nobody(monkeypatch: pytest.MonkeyPatch, history: int) -> None:
     monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 0.2)
-    monkeypatch.setattr("upbit_stream.plots.live._UNANSWERED", 3600)
     redraws: list[object] = []
+
+    def tell(view: str, visible: bool) -> None:
+        """As the front end does."""
+        figure._handle_custom_msg({"view": view, "visible": visible}, [])
+
+    def none_for(trades: int) -> None:
+        """So many trades come, and nothing is drawn."""
+        before, received = len(redraws), subscription.stats.received
+        eventually(lambda: subscription.stats.received > received + trades)
+        assert len(redraws) <= before + 1  # that had begun
+
     with (
         Simulator(rate=0, codes=["KRW-BTC"]) as sim,
         UpbitStream(config=StreamConfig(url=sim.url, rest_url=sim.rest_url)) as stream,
     ):
-        trades = stream.trade("KRW-BTC", history=10)
-        figure = followed(trades)
+        subscription = stream.trade("KRW-BTC", history=history)
+        figure = followed(subscription)
         figure.data[0].on_change(lambda *_: redraws.append(None), "y")
         (plot,) = stream._engine.companions._those
         assert isinstance(plot, LivePlot)
         eventually(lambda: len(figure.data[0].x) and not plot.audience.there)
-        before, received = len(redraws), trades.stats.received
+        shown = len(figure.data[0].x)
         sim.rate = 200
-        eventually(lambda: trades.stats.received > received + 50)
-        assert len(redraws) <= before + 1  # that had begun
-        # The front end draws what there is, and says so.
-        answer = {"trace_deltas": [], "trace_edit_id": 0}
-        figure.set_state({"_js2py_traceDeltas": answer})
-        eventually(lambda: len(redraws) >= before + 3)
-        monkeypatch.setattr("upbit_stream.notebook.attention._LEASE", 0)
-        assert not plot.audience.there
-        monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 3600)
-        assert followed(trades) is figure  # a cell that is run again shows it again
-        assert plot.audience.there
-        monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 0)
-        assert not plot.audience.there
+        none_for(200)
+        for view in ("one", "two"):
+            tell(view, True)
         before = len(redraws)
-        monkeypatch.setattr("upbit_stream.plots.live._UNANSWERED", 0.2)
         eventually(lambda: len(redraws) >= before + 3)
-        monkeypatch.setattr("upbit_stream.plots.live._UNANSWERED", 3600)
+        # What came while nobody looked is there, too.
+        assert len(figure.data[0].x) >= (10 if history else shown + 8)
+        tell("one", False)
+        before = len(redraws)
+        eventually(lambda: len(redraws) >= before + 3)
+        tell("two", False)
+        none_for(50)
+        tell("two", True)
+        monkeypatch.setattr("upbit_stream.notebook.attention._LEASE", 0)  # it says nothing more
+        none_for(50)
+        monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 3600)
+        before = len(redraws)
+        assert followed(subscription) is figure  # a cell that is run again shows it again
+        eventually(lambda: len(redraws) >= before + 3)
+        monkeypatch.setattr("upbit_stream.notebook.attention._WELCOME", 0)
+        none_for(50)
+        sim.rate = 0
+        newest = sim.ledger("KRW-BTC")[-1]
+        eventually(lambda: subscription.latest["KRW-BTC"].sequential_id == newest)
     # What came last is drawn, too.
-    assert list(figure.data[0].y) == [one.trade_price for one in trades.history["KRW-BTC"]]
+    assert figure.data[0].y[-1] == subscription.latest["KRW-BTC"].trade_price
+
+
+def test_it_is_drawn_at_once_when_someone_looks_again(sim: Simulator) -> None:
+    """And what is said in between makes no redraw sooner than the last one allows."""
+    redraws: list[float] = []
+    with UpbitStream(config=StreamConfig(url=sim.url, rest_url=sim.rest_url)) as stream:
+        trades = stream.trade("KRW-BTC", history=10)
+        figure = followed(trades)
+        figure.data[0].on_change(lambda *_: redraws.append(time.monotonic()), "y")
+        eventually(lambda: trades.latest)
+        sim.rate = 500
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            figure._handle_custom_msg({"view": "one", "visible": True}, [])
+            time.sleep(0.005)
+    # The last one comes with the end of the stream.
+    between = [later - earlier for earlier, later in itertools.pairwise(redraws[:-1])]
+    assert len(between) >= 3
+    assert min(between) >= 0.1
 
 
 def test_the_thread_ends_with_the_figure(config: StreamConfig, sim: Simulator) -> None:

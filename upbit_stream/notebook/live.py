@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Iterable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if find_spec("anywidget") is None:
@@ -27,6 +26,7 @@ from upbit_stream.notebook.attention import Attention
 from upbit_stream.notebook.footing import foot_of
 from upbit_stream.notebook.hearing import hear, hear_beside_cells
 from upbit_stream.notebook.rows import Sparks, price_of, row_of
+from upbit_stream.notebook.scripts import script, style
 from upbit_stream.notebook.words import say
 from upbit_stream.protocol.demands import MarketDemand
 from upbit_stream.workers import Worker, numbered
@@ -45,8 +45,6 @@ _SAMPLE = 1.0
 # Lines that are shown; a table of 855 is read by nobody.
 _LINES = 50
 
-_STATIC = Path(__file__).parent / "static"
-
 
 class LiveView(anywidget.AnyWidget):
     """What :meth:`upbit_stream.UpbitStream.live` shows. It draws at most ten times a second, and
@@ -57,8 +55,8 @@ class LiveView(anywidget.AnyWidget):
     cell is run again.
     """
 
-    _esm = (_STATIC / "live.js").read_text(encoding="utf-8")
-    _css = (_STATIC / "live.css").read_text(encoding="utf-8")
+    _esm = script("live.js")
+    _css = style("live.css")
 
     _labels = traitlets.Dict().tag(sync=True)
     _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)

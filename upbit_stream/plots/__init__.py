@@ -3,7 +3,8 @@
 ================  ===============================================================
 ``pictures.py``   what is drawn: the price line, candlesticks, depth (plotly)
 ``live.py``       a figure that follows a subscription, and the thread that does
-``audience.py``   whether a browser draws it
+``widget.py``     plotly's widget, which tells whether it is seen
+``audience.py``   whether anyone sees it
 ================  ===============================================================
 """
 
@@ -48,14 +49,16 @@ def plot(channel: Channel[Any], code: str | None, engine: Engine) -> Any:
 
 def follow(channel: Channel[Any], code: str | None, engine: Engine) -> Any:
     """A ``FigureWidget`` that follows, for each code of a channel one."""
-    go = _plotly()
+    _plotly()
     from upbit_stream.plots.live import LivePlot, eyes_on
 
     code, picture = _picture(channel, code)
     if (figure := _followed(channel, code)) is not None:
         return figure
     try:
-        figure = go.FigureWidget(picture.traces(), picture.layout())
+        from upbit_stream.plots.widget import FigureWidget
+
+        figure = FigureWidget(picture.traces(), picture.layout())
     except ImportError as error:
         raise _missing("anywidget") from error
     live = LivePlot(channel, code, picture, eyes_on(channel, code), figure)

@@ -1,16 +1,15 @@
-"""Whether a browser draws what a figure sends."""
+"""Whether anyone sees a figure."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from upbit_stream.notebook.attention import Attention
+from upbit_stream.notebook.hearing import hear
 
 __all__ = ["Audience"]
-
-# With what the front end of a FigureWidget answers each redraw.
-_ANSWER = "_js2py_traceDeltas"
 
 
 class Audience:
@@ -19,8 +18,10 @@ class Audience:
     ipywidgets keeps a widget until it is closed, also when the browser has left long ago.
     """
 
-    def __init__(self) -> None:
-        # Guards the field below it: answers come on the kernel's threads, looks on the plot's.
+    def __init__(self, wake: Callable[[], object]) -> None:
+        # Called when someone looks again.
+        self._wake = wake
+        # Guards the field below it: words come on the kernel's threads, looks on the plot's.
         self._lock = threading.Lock()
         self._attention = Attention()
         self.expect()
@@ -29,18 +30,20 @@ class Audience:
         """The figure is being displayed, most likely."""
         with self._lock:
             self._attention.expect()
+        self._wake()
 
     def listen(self, figure: Any) -> None:
-        """Be told by the front end of a ``FigureWidget``."""
-        figure.observe(self._note, _ANSWER)
+        """Be told by the figure's front end."""
+        hear(figure, self._told)
 
-    def _note(self, change: Any) -> None:
-        if change.new is not None:  # it is taken away again when it was read
+    def _told(self, content: dict[str, Any]) -> None:
+        if "visible" in content:
             with self._lock:
-                self._attention.note("a browser", True)
+                self._attention.note(str(content.get("view")), bool(content["visible"]))
+            self._wake()
 
     @property
     def there(self) -> bool:
-        """Whether someone has answered lately, or may be about to."""
+        """Whether someone looks, or may be about to."""
         with self._lock:
             return self._attention.paid

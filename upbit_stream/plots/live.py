@@ -26,9 +26,6 @@ INTERVAL = 0.1
 _SHARE = 0.1
 # Seconds between two looks, at most: so late is it noticed that nobody has the figure any more.
 _AT_MOST = 1.0
-# Seconds between two redraws that no browser answers. Not for ever: one may come back, and then
-# answers the next.
-_UNANSWERED = 10.0
 #: Events that are drawn.
 SHOWN = 2_000
 
@@ -56,7 +53,7 @@ def eyes_on(channel: Channel[Any], code: str) -> Eyes:
 
 class LivePlot:
     """Redraws a figure when there is something new, until the channel has ended or the figure is
-    closed. As long as no browser draws it, it does so rarely.
+    closed; only as long as someone can see it.
 
     The thread does not keep the figure; ipywidgets keeps a ``FigureWidget`` until it is closed.
     """
@@ -70,9 +67,10 @@ class LivePlot:
         self._eyes = eyes
         self._figure = weakref.ref(figure)
         self._drawn: object = None
-        self._drawn_at = float("-inf")
-        self.audience = Audience()
-        self._over = threading.Event()
+        self._ended = False  # written by whoever ends it, before it is woken
+        self._wake = threading.Event()
+        # The event's own method: the figure keeps the audience, and is not to keep this.
+        self.audience = Audience(self._wake.set)
         # Without it ipykernel 7.0 cannot send anything from a thread.
         context = contextvars.copy_context()
         self.worker = Worker(numbered("upbit-plot"), lambda: context.run(self._follow))
@@ -85,7 +83,8 @@ class LivePlot:
 
     def end(self) -> None:
         """See :class:`~upbit_stream.companions.Companion`."""
-        self._over.set()
+        self._ended = True
+        self._wake.set()
 
     def disown(self) -> None:
         """See :class:`~upbit_stream.companions.Companion`."""
@@ -94,14 +93,17 @@ class LivePlot:
         pause = INTERVAL
         over = False
         while not over:
-            over = self._over.wait(pause) or self._channel.ended  # what came last is drawn, too
+            self._rest(pause)
+            over = self._over  # what came last is drawn, too
             figure = self._figure()
             if figure is None or _closed(figure):
                 return
             began = time.monotonic()
             try:
-                if over or self.audience.there or began - self._drawn_at >= _UNANSWERED:
+                if seen := over or self.audience.there:
                     self.draw(figure)
+                elif self._channel.history is None:
+                    self._eyes()  # nobody else keeps what comes meanwhile
             except Exception:
                 if not _closed(figure):
                     _log.exception(
@@ -113,6 +115,22 @@ class LivePlot:
                 del figure
             took = time.monotonic() - began
             pause = min(max(INTERVAL, took / _SHARE), _AT_MOST)
+            if not seen and self._channel.history is not None:
+                pause = _AT_MOST
+
+    @property
+    def _over(self) -> bool:
+        return self._ended or self._channel.ended
+
+    def _rest(self, seconds: float) -> None:
+        """Wait: the least pause in any case, more of it until there is something new to know."""
+        until = time.monotonic() + INTERVAL
+        woken = self._wake.wait(seconds)
+        self._wake.clear()
+        # It is no reason to draw sooner that someone says once more that it is seen.
+        while woken and not self._over and (left := until - time.monotonic()) > 0:
+            self._wake.wait(left)
+            self._wake.clear()
 
     def draw(self, figure: Any) -> None:
         """Draw what is new, if there is anything."""
@@ -121,7 +139,7 @@ class LivePlot:
             events = self._eyes()
             if events:
                 self._picture.draw(figure, events)
-                self._drawn, self._drawn_at = newest, time.monotonic()
+                self._drawn = newest
 
 
 def _closed(figure: Any) -> bool:

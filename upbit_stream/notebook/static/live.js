@@ -1,7 +1,4 @@
-// The live view: draws what the kernel sends, and tells it whether anyone can see it.
-
-// Milliseconds between two words that it is still seen. A browser that is gone says nothing more.
-const BEAT = 5000;
+// The live view: draws what the kernel sends, and tells it whether anyone can see it (watch.js).
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -90,31 +87,8 @@ class Foot {
   }
 }
 
-// Whether the element is on the screen and the page is in front; calls `tell` when that changes.
-function watch(element, tell) {
-  let onScreen = false;
-  let told = null;
-  const seen = () => onScreen && !document.hidden;
-  const look = () => {
-    if (seen() !== told) tell((told = seen()));
-  };
-  const observer = new IntersectionObserver((entries) => {
-    onScreen = entries.at(-1).isIntersecting;
-    look();
-  });
-  observer.observe(element);
-  document.addEventListener("visibilitychange", look);
-  const beat = setInterval(() => seen() && tell(true), BEAT);
-  return () => {
-    observer.disconnect();
-    document.removeEventListener("visibilitychange", look);
-    clearInterval(beat);
-    tell(false);
-  };
-}
-
 function render({ model, el }) {
-  const view = Math.random().toString(36).slice(2);
+  const view = nameOfView();
   const labels = model.get("_labels");
   const box = make("div", "upbit-live", el);
   const table = new Table(box, labels);
