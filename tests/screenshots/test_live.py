@@ -83,3 +83,22 @@ def test_it_is_drawn_while_a_cell_runs(lab: Laboratory) -> None:
         shown.output(0).get_by_role("button").click()
         eventually(lambda: "stopped" in shown.output(0).inner_text())
         shown.close()
+
+
+@pytest.mark.parametrize(
+    "wait", ["stream.run(60)", "import time; time.sleep(60)"], ids=["our own", "any other"]
+)
+def test_the_button_acts_while_a_cell_runs(lab: Laboratory, wait: str) -> None:
+    """Of any other cell: in this JupyterLab with this kernel, which have a channel for widgets."""
+    with Simulator(rate=50) as sim:
+        environ = {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url}
+        shown = lab.open([LIVE, f"{wait}; print('ran')"], environ)
+        shown.begin()
+        eventually(lambda: len(prices(shown)) == 5, 60.0)
+        before = prices(shown)
+        eventually(lambda: prices(shown) != before)
+        shown.output(0).get_by_role("button").click()
+        eventually(lambda: "stopped" in shown.output(0).inner_text(), 10.0)
+        prompt = shown.page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").nth(2)
+        assert "*" in prompt.inner_text()  # it runs
+        shown.close()

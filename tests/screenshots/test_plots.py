@@ -51,7 +51,7 @@ def test_a_plot_that_is_seen_goes_on(lab: Laboratory) -> None:
     ]
     with Simulator(rate=50, codes=["KRW-BTC"]) as sim:
         shown = lab.run(cells, {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url})
-        # No cell runs, and it was displayed long ago: the browser's answers are what counts.
+        # No cell runs, and it was displayed long ago: what the browser says is what counts.
         time.sleep(10)
         title, texts = shown.output(1).locator(".gtitle"), set[str | None]()
 
@@ -60,4 +60,57 @@ def test_a_plot_that_is_seen_goes_on(lab: Laboratory) -> None:
             return len(texts) >= 5
 
         eventually(moves, 5.0)
+        shown.close()
+
+
+# How often the figure was drawn, told by a cell whose output the browser shows.
+COUNT = """
+import threading, time
+from IPython.display import display
+drawn = 0
+def count(*_):
+    global drawn
+    drawn += 1
+figure.data[0].on_change(count, "y")
+told = display("", display_id=True)
+def tell():
+    while True:
+        told.update(str(drawn))
+        time.sleep(0.1)
+threading.Thread(target=tell, daemon=True).start()
+"""
+
+
+def test_it_rests_when_it_is_not_seen(lab: Laboratory) -> None:
+    cells = [
+        "from upbit_stream import UpbitStream\nstream = UpbitStream()",
+        'trades = stream.trade("KRW-BTC", history=100)\nfigure = trades.plot()\nfigure',
+        COUNT,
+    ]
+    with Simulator(rate=50, codes=["KRW-BTC"]) as sim:
+        shown = lab.run(cells, {"UPBIT_STREAM_URL": sim.url, "UPBIT_REST_URL": sim.rest_url})
+
+        def drawn() -> int:
+            return int(shown.output(2).first.inner_text().strip("' \n") or 0)
+
+        def goes_on() -> None:
+            before = drawn()
+            eventually(lambda: drawn() > before + 3)
+
+        def rests() -> None:
+            eventually(lambda: drawn() == (time.sleep(1.5), drawn())[1])
+
+        shown.output(1).first.locator(".gtitle").wait_for()
+        goes_on()
+        # Hidden, scrolled away, and shown again.
+        hide = "(node, how) => node.style.display = how"
+        shown.output(1).first.evaluate(hide, "none")
+        rests()
+        shown.output(1).first.evaluate(hide, "")
+        goes_on()
+        move = "(node, how) => { node.style.position = 'relative'; node.style.top = how; }"
+        shown.output(1).first.evaluate(move, "-5000px")
+        rests()
+        shown.output(1).first.evaluate(move, "0")
+        goes_on()
         shown.close()
