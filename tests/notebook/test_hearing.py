@@ -6,7 +6,7 @@ import signal
 import threading
 
 import pytest
-from ipykernel import version_info
+from ipykernel._version import version_info
 
 from tests.conftest import eventually
 from tests.notebook.conftest import Trader

@@ -96,7 +96,7 @@ def test_restarting(market: Simulator, tmp_path: Path, cell: str, kill: bool) ->
         "UPBIT_REST_URL": market.rest_url,
         "IPYTHONDIR": str(tmp_path),
     }
-    ended = tmp_path / "ended"
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
     with started(environ) as notebook:
         for _ in range(3):
             notebook.run(f"import atexit; atexit.register(open, {str(ended)!r}, 'w')")
@@ -110,7 +110,9 @@ def test_restarting(market: Simulator, tmp_path: Path, cell: str, kill: bool) ->
             assert (len(market.connections), len(market.handshakes)) == (1, before + 1)
             processes = notebook.processes()
             if cell:
-                notebook.begin(f"print('begun'); {cell}")
+                notebook.begin(f"open({str(begun)!r}, 'w').close(); {cell}")
+                eventually(begun.exists)
+                begun.unlink()
             notebook.restart(kill)
             assert not any(map(psutil.Process.is_running, processes))
             eventually(lambda: not market.connections)

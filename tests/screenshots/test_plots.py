@@ -98,7 +98,12 @@ def test_it_rests_when_it_is_not_seen(lab: Laboratory) -> None:
             eventually(lambda: drawn() > before + 3)
 
         def rests() -> None:
-            eventually(lambda: drawn() == (time.sleep(1.5), drawn())[1])
+            def rested() -> bool:
+                before = drawn()
+                time.sleep(1.5)
+                return drawn() == before
+
+            eventually(rested)
 
         shown.output(1).first.locator(".gtitle").wait_for()
         goes_on()
