@@ -31,6 +31,13 @@ WAITS = {
 }
 
 
+def begin(kernel: Kernel, code: str) -> str:
+    """Run a cell, and wait until it has begun: what the kernel has read before waits."""
+    run = kernel.begin(f"print('begun')\n{code}")
+    eventually(lambda: kernel.text(run).startswith("begun\n"))
+    return run
+
+
 def state(kernel: Kernel, widget: str) -> str:
     return str(kernel.value(widget, "_foot")["state"])
 
@@ -48,8 +55,7 @@ def test_the_button_acts_while_our_call_waits(
     kernel: Kernel, market: Simulator, widget: str, wait: str
 ) -> None:
     eventually(lambda: state(kernel, widget) == "connected")
-    run = kernel.begin(f"print('begun')\n{wait}")
-    eventually(lambda: kernel.text(run) == "begun\n")
+    run = begin(kernel, wait)
     market.rate = 500 if "KRW-XRP" in wait else 0
     try:
         said = kernel.say(widget, view="one", stop=True)
@@ -71,7 +77,7 @@ def test_the_button_acts_while_our_call_waits(
 
 def test_no_cell_runs_before_its_turn(kernel: Kernel, widget: str) -> None:
     kernel.run("order = []")
-    first = kernel.begin("stream.run(); order.append('first')")
+    first = begin(kernel, "stream.run(); order.append('first')")
     others = [kernel.begin(f"order.append({number})") for number in range(5)]
     kernel.say(widget, view="one", visible=False)
     others += [kernel.begin(f"order.append({number})") for number in range(5, 10)]
@@ -93,7 +99,7 @@ other = ipywidgets.Button()
 other.on_msg(lambda _, content, __: told.append(content["number"]))
 """)
     name = kernel.ask("other.model_id")
-    run = kernel.begin("stream.run(); told.append('ran')")
+    run = begin(kernel, "stream.run(); told.append('ran')")
     words = [kernel.say(name, number=number) for number in range(3)]
     said = kernel.say(widget, view="one", stop=True)
     eventually(lambda: kernel.is_over(said))
@@ -107,13 +113,13 @@ other.on_msg(lambda _, content, __: told.append(content["number"]))
 
 def test_a_word_that_fails_ends_nothing(kernel: Kernel, widget: str) -> None:
     kernel.run("view._attention.note = None")
-    run = kernel.begin("stream.run()")
+    run = begin(kernel, "stream.run()")
     said = kernel.say(widget, view="one", visible=True)
     eventually(lambda: kernel.is_over(said))
     stopped = kernel.say(widget, view="one", stop=True)
     eventually(lambda: kernel.is_over(stopped))
     assert state(kernel, widget) == "stopped"
-    assert "the browser has said to a widget could not be handled" in kernel.text(run, "stderr")
+    assert "the browser said to a widget could not be handled" in kernel.text(run, "stderr")
     kernel.interrupt()
     kernel.finish(run)
 
@@ -149,7 +155,7 @@ print(waits.is_alive())
 def test_with_a_channel_for_widgets_it_acts_in_any_cell(kernel: Kernel, widget: str) -> None:
     shell = kernel.subshell()
     assert shell is not None
-    run = kernel.begin("hold = threading.Event(); hold.wait(60)")
+    run = begin(kernel, "hold = threading.Event(); hold.wait(60)")
     said = kernel.say(widget, shell=shell, view="one", stop=True)
     eventually(lambda: state(kernel, widget) == "stopped")
     eventually(lambda: kernel.is_over(said))

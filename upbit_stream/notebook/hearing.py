@@ -4,7 +4,7 @@ A kernel that runs a cell hears nothing else on the cell's channel: what the bro
 until the cell has ended. (Newer front ends have a channel of their own for widgets, if the kernel
 has, too.) So our own waits look through what has come. What is for a widget of ours is handled, and
 nothing else: cells, and the words for other widgets, go to the kernel in the order in which they
-came.
+came. What the kernel had read before the cell began waits for the cell's end.
 """
 
 from __future__ import annotations
@@ -150,7 +150,10 @@ class _Ear:
         try:
             told(content)
         except Exception:
-            _log.exception("what the browser has said to a widget could not be handled")
+            _log.exception(
+                "a bug of this package: what the browser said to a widget could not be handled; the "
+                "stream goes on (please report it)"
+            )
         finally:
             self._state("idle", message)
             # The front end shows the newest state, and the cell still runs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 if find_spec("anywidget") is None:
-    raise ImportError("a FigureWidget needs anywidget")
+    raise ImportError('plot() needs anywidget: pip install "upbit-stream[notebook]"')
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 import traitlets
