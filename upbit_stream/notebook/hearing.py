@@ -151,8 +151,8 @@ class _Ear:
             told(content)
         except Exception:
             _log.exception(
-                "a bug of this package: what the browser said to a widget could not be handled; the "
-                "stream goes on (please report it)"
+                "a bug of this package: what the browser said to a widget could not be handled; "
+                "the stream goes on (please report it)"
             )
         finally:
             self._state("idle", message)
