@@ -48,12 +48,11 @@ class Taken(msgspec.Struct):
     #: Lanes of which something was dropped since the last time: of trades with the largest id of
     #: it. What is left of the lane before that id came before the hole, the rest behind it.
     holed: dict[Lane, int]
-    losses: list[Loss]
 
 
 class Buffer:
     """Holds ``size`` events of each type, so that books do not push out trades. Beyond that the
-    oldest are dropped, counted, and told with the next :meth:`take`. :meth:`put` never waits.
+    oldest are dropped, counted, and told by :meth:`losses`. :meth:`put` never waits.
     """
 
     def __init__(self, size: int) -> None:
@@ -89,7 +88,6 @@ class Buffer:
         with self._lock:
             if not self._closed:
                 self._drop(events, Cause.SLOW, policy)
-                self._filled.notify()
 
     def _drop(
         self,
@@ -127,7 +125,7 @@ class Buffer:
                 else:
                     taken += [events.popleft() for _ in range(limit)]
             holed, self._holed = self._holed, {}
-            return Taken(taken, holed, self._collect())
+            return Taken(taken, holed)
 
     def losses(self) -> list[Loss]:
         """What was dropped and not told yet."""

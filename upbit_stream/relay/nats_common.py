@@ -17,14 +17,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, public_url
 from upbit_stream.relay.lanes import Lane
-from upbit_stream.workers import Worker, numbered
+from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
 __all__ = ["DUPLICATES", "NOTICES", "STREAM", "NatsLink", "subject_of"]
 
@@ -48,6 +50,8 @@ DUPLICATES = 120.0
 # Said of a stream that a consumer has made, because none was there: how much it keeps is for the
 # first publisher to say.
 _UNSETTLED = "made by a consumer"
+
+_LOST = "{}: the connection was lost"
 
 #: Seconds that a report lasts.
 REPORTS_LAST = 6.0
@@ -169,9 +173,21 @@ class NatsLink:
         with self._translated():
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
             try:
-                return future.result(timeout)
+                return self._wait(future, time.monotonic() + timeout)
             finally:
                 future.cancel()
+
+    def _wait(self, future: Future[T], deadline: float) -> T:
+        """What comes of it; not for as long as the deadline allows if the connection is lost."""
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return future.result(max(0.0, min(left, LOOK_AROUND)))
+            except (FutureTimeoutError, asyncio.TimeoutError):
+                if future.done() or left <= 0:
+                    raise
+                if self.client is not None and self.client.is_closed:
+                    raise BrokerUnavailable(_LOST.format(public_url(self._url))) from None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -190,7 +206,7 @@ class NatsLink:
     def check(self) -> None:
         """:class:`BrokerUnavailable` when the connection is lost."""
         if self.client is None or not self.client.is_connected:
-            raise BrokerUnavailable(f"{public_url(self._url)}: the connection was lost")
+            raise BrokerUnavailable(_LOST.format(public_url(self._url)))
 
     async def bucket(self, name: str, ttl: float | None = None) -> Any:
         """A bucket of keys and values, which is made if there is none."""

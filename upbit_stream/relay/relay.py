@@ -55,6 +55,9 @@ _BATCH = 500
 # memory, consumers may not have read them yet.
 _TAIL_SECONDS = 60.0
 
+# Seconds between two tellings of what was dropped.
+_TELL_EVERY = 1.0
+
 # Seconds between what nobody thought of and the next attempt.
 _AFTER_STUMBLING = 1.0
 
@@ -145,6 +148,7 @@ class Relay:
         self._unsent: list[Entry] = []
         self._tail: deque[tuple[float, Entry]] = deque(maxlen=buffer)
         self._states: dict[Lane, Entry] = {}
+        self._losses_told_at = 0.0
         self._published = self._duplicates = self._reconnects = 0
         # Whether anything was left at the end that was not sent.
         self._left = False
@@ -188,11 +192,10 @@ class Relay:
         self._deadline = min(self._deadline, deadline)
         self._ending.set()
         self._buffer.wake()
+        # It ends the others.
         ended = self._worker.join(deadline)
-        self._repairs.end()
         for worker in self._repairs.workers:
             ended = worker.join(deadline) and ended
-        self._notices.end()
         if (teller := self._notices.worker) is not None:
             ended = teller.join(deadline) and ended
         return ended and not self._left
@@ -321,7 +324,7 @@ class Relay:
             self._notices.post(NoticeKind.ERROR, error)
         self._connected = False
         self._sink.close()
-        self._tell_losses(self._buffer.losses())
+        self._tell_losses()
         if self._ending.is_set():
             delay = min(delay, max(0.0, self._deadline - time.monotonic()))
             time.sleep(delay)
@@ -343,7 +346,7 @@ class Relay:
         """Have the next ones in ``_unsent``. What was taken is never lost when the broker is."""
         ending = self._ending.is_set()
         taken = self._buffer.take(_BATCH, 0.01 if ending else 0.25)
-        self._tell_losses(taken.losses)
+        self._tell_losses()
         self._add(self._joints.sift(taken.events, taken.holed))
         self._add(self._joints.collect())
         if asking := self._joints.asking:
@@ -400,7 +403,13 @@ class Relay:
 
     # Telling.
 
-    def _tell_losses(self, losses: Sequence[Loss]) -> None:
+    def _tell_losses(self) -> None:
+        now = time.monotonic()
+        if now >= self._losses_told_at + _TELL_EVERY and (losses := self._buffer.losses()):
+            self._losses_told_at = now
+            self._tell_each(losses)
+
+    def _tell_each(self, losses: Sequence[Loss]) -> None:
         for drop, (happened, step) in ((one.drop, one.cause.value) for one in losses):
             _log.warning("%d %s events were dropped %s: %s", drop.count, drop.type, happened, step)
             self._notices.post(NoticeKind.DROP, drop)
@@ -440,7 +449,7 @@ class Relay:
         reader = EntryReader("float")
         losses = self._buffer.close([reader.read(one.lane, one.payload) for one in self._unsent])
         self._left, self._unsent = bool(losses), []
-        self._tell_losses(losses)
+        self._tell_each(losses)
         try:
             if self._connected and self._error is None and unavailable is None:
                 self._reporter.send_last(self._sink)
@@ -452,6 +461,8 @@ class Relay:
         self._tail.clear()
         self._states.clear()
         self._sink.close()
+        self._repairs.end()
+        self._notices.end()
 
     # The child of a fork.
 
