@@ -6,6 +6,9 @@ import threading
 from contextlib import closing
 from typing import Any
 
+# In front, because two threads that import at one moment make pytest's rewriting fail.
+import upbit_stream.relay.nats_source
+import upbit_stream.relay.redis_source  # noqa: F401
 from tests.relay.servers import Broker
 from upbit_stream import Gap
 from upbit_stream.relay.brokers import open_source

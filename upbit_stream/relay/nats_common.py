@@ -113,13 +113,15 @@ class NatsLink:
         running.wait(_CONNECT)
 
     async def _connect(self, retention: dict[str, Any]) -> str:
-        import nats
+        from nats.aio.client import Client
         from nats.js.errors import NotFoundError
 
         async def ignore(_: object) -> None:
             """What goes wrong is raised where it matters."""
 
-        self.client = await nats.connect(
+        # Known before it is connected: what fails half way must be closed, too.
+        self.client = Client()
+        await self.client.connect(
             self._url,
             connect_timeout=int(_CONNECT),
             allow_reconnect=False,

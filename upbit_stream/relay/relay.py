@@ -8,7 +8,6 @@ import random
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
@@ -35,6 +34,7 @@ from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, Sink, o
 from upbit_stream.relay.buffer import Buffer, Loss
 from upbit_stream.relay.entries import Entry, EntryReader, EntryWriter
 from upbit_stream.relay.joints import Joints
+from upbit_stream.relay.kept import Kept
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.reporting import Reporter
 from upbit_stream.relay.taps import Taps, check_publishable
@@ -50,10 +50,6 @@ R = TypeVar("R")
 
 # Events of each type that are sent together, at most.
 _BATCH = 500
-
-# Seconds for which trades are kept after they were sent: if the broker comes back without its
-# memory, consumers may not have read them yet.
-_TAIL_SECONDS = 60.0
 
 # Seconds between two tellings of what was dropped.
 _TELL_EVERY = 1.0
@@ -142,12 +138,11 @@ class Relay:
         # The thread's own, but for the counters, which anyone may read.
         self._writer = EntryWriter()
         self._connected = False
-        # When (monotonic) the broker was lost, until all is well again.
-        self._lost_at: float | None = None
+        # Whether the broker is known to be away.
+        self._missed = False
         self._memory: str | None = None
         self._unsent: list[Entry] = []
-        self._tail: deque[tuple[float, Entry]] = deque(maxlen=buffer)
-        self._states: dict[Lane, Entry] = {}
+        self._kept = Kept(buffer)
         self._losses_told_at = 0.0
         self._published = self._duplicates = self._reconnects = 0
         # Whether anything was left at the end that was not sent.
@@ -279,7 +274,7 @@ class Relay:
                 if not self._connected:
                     self._open()
                 self._round()
-                self._lost_at, attempt = None, 0
+                self._missed, attempt = False, 0
             except BrokerRefused as error:
                 self._error = error
                 _log.error("%s; this relay has ended for good: make a new one", error)
@@ -308,17 +303,16 @@ class Relay:
         self._reporter.opened()
         _log.info("%s: publishing", self._name)
         if forgot:
-            # What consumers may not have read when it was lost, however long that is ago.
-            self._forget_old(time.monotonic() if self._lost_at is None else self._lost_at)
-            kept = [entry for _, entry in self._tail] + list(self._states.values())
+            # What consumers may not have read when it was lost, however long ago that was.
+            kept = self._kept.entries
             for begin in range(0, len(kept), _BATCH):
                 self._published += self._sink.send(kept[begin : begin + _BATCH])
         # Not before: if the broker is lost meanwhile, all of it is sent again.
         self._memory = memory
 
     def _lose(self, error: BrokerUnavailable, delay: float) -> None:
-        if self._lost_at is None:
-            self._lost_at = time.monotonic()
+        if not self._missed:
+            self._missed = True
             self._reconnects += self._connected
             _log.warning("%s; trying again, and keeping what comes", error)
             self._notices.post(NoticeKind.ERROR, error)
@@ -338,8 +332,10 @@ class Relay:
         if self._unsent:
             self._send()
         waiting = [at for at in (self._buffer.oldest, self._joints.oldest) if at is not None]
-        self._forget_old(time.monotonic())
-        self._reporter.report(self._sink, self.stats, min(waiting, default=None))
+        now = time.monotonic()
+        if self._reporter.report(self._sink, self.stats, min(waiting, default=None)):
+            # Not in any round: in a quiet one nobody sees that the broker is away.
+            self._kept.forget_before(now)
         self._reporter.send(self._sink)
 
     def _gather(self) -> None:
@@ -364,7 +360,7 @@ class Relay:
         begun = self._sink.begin(entries)
         self._joints.begun(one for one in firsts if Lane(one.type, one.code) in begun)
         self._published += len(begun)
-        self._keep([entry for entry in entries if entry.lane in begun])
+        self._kept.add(entry for entry in entries if entry.lane in begun)
 
     def _add(self, events: Sequence[Any]) -> None:
         self._unsent += self._write(events)
@@ -384,22 +380,8 @@ class Relay:
         added = self._sink.send(self._unsent)
         self._published += added
         self._duplicates += len(self._unsent) - added
-        self._keep(self._unsent)
+        self._kept.add(self._unsent)
         self._unsent = []
-
-    def _keep(self, sent: Sequence[Entry]) -> None:
-        """Keep these for a while, for a broker that loses its memory."""
-        now = time.monotonic()
-        for entry in sent:
-            if entry.lane.type == "trade":
-                self._tail.append((now, entry))
-            else:
-                self._states[entry.lane] = entry
-
-    def _forget_old(self, now: float) -> None:
-        until = now - _TAIL_SECONDS
-        while self._tail and self._tail[0][0] < until:
-            self._tail.popleft()
 
     # Telling.
 
@@ -458,8 +440,7 @@ class Relay:
         if unavailable is not None:
             _log.warning("%s; check the broker, it was not told the last of it", unavailable)
         self._connected = False
-        self._tail.clear()
-        self._states.clear()
+        self._kept.clear()
         self._sink.close()
         self._repairs.end()
         self._notices.end()
