@@ -145,6 +145,23 @@ def test_what_is_not_sent_at_the_end_is_dropped_counted_and_told(
     assert trades._channel.callbacks == ()
 
 
+def test_a_relay_that_is_closing_takes_in_nothing(sim: Simulator, stream: UpbitStream) -> None:
+    seen: list[Trade] = []
+    relay = Relay(stream, NOWHERE)
+    trades = stream.trade("KRW-BTC", callback=seen.append)
+    relay.publish(trades)
+    eventually(lambda: relay.stats.buffered == 1)
+    closing = threading.Thread(target=relay.close, args=(1.5,))
+    closing.start()
+    eventually(lambda: trades._channel.callbacks == (seen.append,))
+    sim.burst(100, ["KRW-BTC"])
+    eventually(lambda: len(seen) == 101)
+    assert closing.is_alive()
+    assert relay.stats.buffered == 1
+    closing.join(20)
+    eventually(lambda: relay.stats.dropped == 1)
+
+
 def test_what_was_taken_out_and_not_sent_is_told_too(
     sim: Simulator, stream: UpbitStream, broker: Broker
 ) -> None:

@@ -68,7 +68,7 @@ class Buffer:
         self._closed = False
 
     def put(self, event: Any) -> None:
-        """Take in an event; does nothing once it is closed. For any thread."""
+        """Take in an event, unless it refuses. For any thread."""
         with self._lock:
             if self._closed:
                 return
@@ -132,12 +132,17 @@ class Buffer:
         with self._lock:
             return self._collect()
 
+    def refuse(self) -> None:
+        """Take in nothing any more; what is there may still be taken out. For any thread."""
+        with self._lock:
+            self._closed = self._woken = True
+            self._filled.notify()
+
     def close(self, unsent: Iterable[Any]) -> list[Loss]:
-        """The end: take in nothing any more, and drop what is left, and what was taken out and is
+        """The end, of one that refuses: drop what is left, and what was taken out and is
         ``unsent``.
         """
         with self._lock:
-            self._closed = True
             self._drop(unsent, Cause.ENDED)
             for events in self._events.values():
                 self._drop(events, Cause.ENDED)

@@ -178,15 +178,16 @@ class Relay:
             self._taps.add(subscription)
 
     def close(self, timeout: float | None = 3.0) -> bool:
-        """Send what is buffered, and end; whether all of it was sent and the threads have ended
-        within ``timeout`` seconds (None: as long as it takes). What was not sent is dropped,
-        counted and told.
+        """Take in nothing any more, send what is buffered, and end; whether all of it was sent and
+        the threads have ended within ``timeout`` seconds (None: as long as it takes). What was not
+        sent is dropped, counted and told.
         """
         require_seconds("timeout", timeout)
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         self._deadline = min(self._deadline, deadline)
         self._ending.set()
-        self._buffer.wake()
+        self._taps.remove()
+        self._buffer.refuse()
         # It ends the others.
         ended = self._worker.join(deadline)
         for worker in self._repairs.workers:
@@ -331,9 +332,10 @@ class Relay:
             self._gather()
         if self._unsent:
             self._send()
-        waiting = [at for at in (self._buffer.oldest, self._joints.oldest) if at is not None]
-        now = time.monotonic()
-        if self._reporter.report(self._sink, self.stats, min(waiting, default=None)):
+        if self._reporter.is_due:
+            now = time.monotonic()
+            waiting = [at for at in (self._buffer.oldest, self._joints.oldest) if at is not None]
+            self._reporter.report(self._sink, self.stats, min(waiting, default=None))
             # Not in any round: in a quiet one nobody sees that the broker is away.
             self._kept.forget_before(now)
         self._reporter.send(self._sink)
@@ -419,6 +421,7 @@ class Relay:
     def _last_things(self) -> None:
         self._ending.set()
         self._taps.remove()
+        self._buffer.refuse()
         self._add(self._joints.give_up("the relay was closed before it was fetched"))
         for gap in self._joints.gaps():
             self._tell_gap(gap)

@@ -111,18 +111,19 @@ class Reporter:
         """The broker is there, or there again."""
         self._due_at = 0.0
 
-    def report(self, sink: Sink, stats: RelayStats, waits_since: int | None) -> bool:
-        """Report, if it is time, and see what the others report; whether it was. The oldest event
-        that waits for the broker was received at ``waits_since`` (``time.time_ns()``; None: none
-        waits).
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to report."""
+        return time.monotonic() >= self._due_at
+
+    def report(self, sink: Sink, stats: RelayStats, waits_since: int | None) -> None:
+        """Report, and see what the others report. The oldest event that waits for the broker was
+        received at ``waits_since`` (``time.time_ns()``; None: none waits).
         """
         now = time.monotonic()
-        if now < self._due_at:
-            return False
         self._due_at = now + _REPORT_EVERY
         told = read_reports(sink.report(self._name, self._write(now, stats, waits_since)))
         self._judge(now, {name: one for name, one in told.items() if name != self._name})
-        return True
 
     def _write(self, now: float, stats: RelayStats, waits_since: int | None) -> bytes:
         health = self._stream.health()

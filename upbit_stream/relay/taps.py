@@ -64,18 +64,19 @@ class Taps:
 
     def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
-        # Guards the one below it. Not held while a channel is called.
+        # Guards the two below it. Not held while a channel is called.
         self._lock = threading.Lock()
         self._taps: tuple[_Tap, ...] = ()
+        self._ended = False
 
     def add(self, subscription: Subscription[Any]) -> None:
-        """Have its events in the buffer, and know what it drops; those of before it are left as
-        they are. Raises as ``subscription(callback)`` does.
+        """Have its events in the buffer, and know what it drops; once for each, and not at all
+        after :meth:`remove`. Raises as ``subscription(callback)`` does.
         """
         channel = subscription._channel
         tap = _Tap(channel, self._buffer)
         with self._lock:
-            if any(one.channel is channel for one in self._taps):
+            if self._ended or any(one.channel is channel for one in self._taps):
                 return
             self._taps = (*self._taps, tap)
         channel.watch_drops(tap.miss)
@@ -88,9 +89,9 @@ class Taps:
             raise
 
     def remove(self) -> None:
-        """Leave them all."""
+        """Leave them all, and take no more."""
         with self._lock:
-            taps, self._taps = self._taps, ()
+            taps, self._taps, self._ended = self._taps, (), True
         for tap in taps:
             tap.remove()
 
