@@ -24,6 +24,7 @@ from upbit_stream import (
     UpbitStream,
     UpbitStreamError,
 )
+from upbit_stream.relay import nats_common, redis_common
 from upbit_stream.relay.brokers import BrokerRefused
 from upbit_stream.relay.buffer import Buffer
 from upbit_stream.relay.relay import Relay
@@ -163,16 +164,19 @@ def test_a_relay_that_is_closing_takes_in_nothing(sim: Simulator, stream: UpbitS
 
 
 def test_what_was_taken_out_and_not_sent_is_told_too(
-    sim: Simulator, stream: UpbitStream, broker: Broker
+    sim: Simulator, stream: UpbitStream, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(redis_common, "_ANSWER", 1.0)
+    monkeypatch.setattr(nats_common, "_ANSWER", 1.0)
     drops: list[Drop] = []
     with Relay(stream, broker.url) as relay:
         relay.on_drop(drops.append)
         relay.publish(stream.trade("KRW-BTC"))
         eventually(lambda: relay.stats.published == 1)
-        broker.kill()
+        broker.pause()  # it is on its way there
         sim.burst(700, ["KRW-BTC"])
         eventually(lambda: not relay.stats.connected and relay.stats.buffered == 700)
+        broker.kill()
         assert not relay.close(0.1)
     eventually(lambda: sum(drop.count for drop in drops) == 700)
     stats = relay.stats
