@@ -395,7 +395,13 @@ class Relay:
 
     def _tell_each(self, losses: Sequence[Loss]) -> None:
         for drop, (happened, step) in ((one.drop, one.cause.value) for one in losses):
-            _log.warning("%d %s events were dropped %s: %s", drop.count, drop.type, happened, step)
+            _log.warning(
+                "%d %s events were dropped %s; check that: %s",
+                drop.count,
+                drop.type,
+                happened,
+                step,
+            )
             self._notices.post(NoticeKind.DROP, drop)
             if drop.type != "trade":  # these are fetched, or told as a gap
                 gap = Gap(
