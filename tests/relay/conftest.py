@@ -7,6 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.relay.servers import Broker, NatsServer, RedisServer, needs_nats, needs_redis
+from upbit_stream import StreamConfig, UpbitStream
+
+
+@pytest.fixture
+def stream(config: StreamConfig) -> Iterator[UpbitStream]:
+    """A stream from the simulator."""
+    with UpbitStream(config=config) as stream:
+        yield stream
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from tests.relay.servers import RedisServer, needs_redis
 from upbit_stream.relay import redis_sink
-from upbit_stream.relay.brokers import BrokerUnavailable
+from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable
 from upbit_stream.relay.entries import Entry
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.redis_sink import RedisSink
@@ -161,3 +161,50 @@ def test_a_restart_is_told(redis_server: RedisServer, sink: RedisSink) -> None:
     redis_server.start()
     assert sink.open() != before
     assert sink.send(trades(1)) == 1
+
+
+def test_a_lane_is_begun_once(redis_server: RedisServer, sink: RedisSink) -> None:
+    other = RedisSink(redis_server.url)
+    other.open()
+    assert sink.begin(trades(5)) == {BTC}
+    assert other.begin([*trades(3), *trades(4, lane=ETH)]) == {ETH}
+    other.close()
+    assert sink.newest([BTC, ETH]) == {BTC: FIRST + 5, ETH: FIRST + 4}
+    # It goes on as a lane that send() has begun.
+    assert sink.send(trades(3, 5, 6, 8)) == 2
+    assert sink.send(trades(7, 8)) == 1
+    assert content(redis_server) == [5, 6, 8, 7]
+
+
+def test_a_key_that_is_something_else_refuses_and_doubles_nothing(
+    redis_server: RedisServer, sink: RedisSink
+) -> None:
+    with redis_server.client() as client:
+        client.set("upbit:trade:KRW-ETH", "mine")
+        both = [*trades(1, 2), *trades(1, 2, lane=ETH)]
+        for _ in range(3):  # as if somebody tried again
+            with pytest.raises(BrokerRefused, match=r"upbit:trade:KRW-ETH.*rename or delete"):
+                sink.send(both)
+        with pytest.raises(BrokerRefused, match="rename or delete"):
+            sink.begin(trades(1, lane=ETH))
+        assert content(redis_server) == [1, 2]
+        client.delete("upbit:trade:KRW-ETH")
+        assert sink.send(both) == 2
+        assert content(redis_server, ETH) == [1, 2]
+        client.delete("upbit:orders")
+        client.set("upbit:orders", "mine")
+        with pytest.raises(BrokerRefused, match="upbit:orders"):
+            sink.send(trades(3))
+        assert content(redis_server) == [1, 2]
+
+
+def test_of_two_settings_the_smallest_counts(redis_server: RedisServer) -> None:
+    sinks = [RedisSink(redis_server.url, max_length=length) for length in (200, 5000)]
+    for sink in sinks:
+        sink.open()
+    for begin in range(0, 2000, 100):
+        for sink in sinks[:: -1 if begin % 200 else 1]:  # in turns one of them is the first
+            sink.send(trades(*range(begin, begin + 100)))
+    for sink in sinks:
+        sink.close()
+    assert 200 <= len(content(redis_server)) < 500  # by whole nodes of about a hundred

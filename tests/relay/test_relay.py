@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 
 from tests.conftest import eventually
+from tests.relay.looking import is_whole, published
 from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import Drop, Gap, StreamConfig, SubscriptionError, UpbitStream
-from upbit_stream.relay.brokers import BrokerRefused, open_source
-from upbit_stream.relay.entries import EntryReader
+from upbit_stream.relay.brokers import BrokerRefused
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.relay import Relay
 from upbit_stream.simulator import Simulator
 
 #: With real brokers, a minute or so: "pytest -m soak tests/relay".
 pytestmark = pytest.mark.soak
-
-BTC = Lane("trade", "KRW-BTC")
-
-
-def published(server: Broker, lane: Lane = BTC) -> list[Any]:
-    """The events of a lane."""
-    reader = EntryReader("float")
-    with closing(open_source(server.url)) as source:
-        source.open()
-        positions = {lane: source.beginning(0)}
-        events: list[Any] = []
-        while source.newest([lane]) and (records := source.read(positions, 0.2)):
-            positions[lane] = records[-1].position
-            events += [reader.read(lane, one) for some in records for one in some.payloads]
-    return events
-
-
-def ids(server: Broker, code: str = "KRW-BTC") -> list[int]:
-    """The trades of a code."""
-    return [event.sequential_id for event in published(server, Lane("trade", code))]
-
-
-def is_whole(sim: Simulator, server: Broker, code: str = "KRW-BTC") -> bool:
-    """Whether all trades of a code are there, each once and in order, behind the one that was the
-    last before the first relay began.
-    """
-    return ids(server, code)[1:] == sim.ledger(code)
-
-
-@pytest.fixture
-def stream(config: StreamConfig) -> Iterator[UpbitStream]:
-    with UpbitStream(config=config) as stream:
-        yield stream
 
 
 def test_every_event_is_published_in_its_order(

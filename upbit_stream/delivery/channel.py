@@ -203,9 +203,20 @@ class Channel(Generic[E]):
             self._have_callbacks((*self._without(instead_of), callback))
             self._ensure_worker()
 
-    def remove_callbacks(self, those: Collection[object]) -> bool:
-        """Call none of ``those`` any more; whether others are left."""
+    def watch_drops(self, watcher: Callable[[Sequence[Event]], object]) -> None:
+        """Call ``watcher`` with what is dropped, before anything that was queued behind it is
+        delivered; with the lock held, so it must be quick.
+        """
         with self._lock:
+            self._drops.watchers = (*self._drops.watchers, watcher)
+
+    def remove_callbacks(self, those: Collection[object]) -> bool:
+        """Call none of ``those`` any more, watchers of drops among them; whether callbacks are
+        left.
+        """
+        with self._lock:
+            watchers = self._drops.watchers
+            self._drops.watchers = tuple(one for one in watchers if one not in those)
             self._have_callbacks(self._without(those))
             return bool(self._callbacks)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -38,13 +38,17 @@ class DropTally(msgspec.Struct):
     """Gathers drops between two tellings. Its owner holds a lock around every call."""
 
     total: int = 0
+    #: Called with what is dropped, at once and with that lock held: they must be quick.
+    watchers: tuple[Callable[[Sequence[Event]], object], ...] = ()
     _by_code: dict[str, int] = msgspec.field(default_factory=dict)
     _ranges: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     _first: int | None = None
     _last: int | None = None
 
-    def add(self, events: Iterable[Event]) -> None:
+    def add(self, events: Sequence[Event]) -> None:
         """Count ``events`` as dropped."""
+        for watch in self.watchers:
+            watch(events)
         for event in events:
             self.total += 1
             code = event.code or event.type  # assets and announcements have no code

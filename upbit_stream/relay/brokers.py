@@ -6,7 +6,7 @@ keeps it from doing its work is a :class:`BrokerUnavailable`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -71,6 +71,11 @@ class Sink(Protocol):
         """Add these, those of each lane in their order; how many were new. One that is there
         already (by its lane, order and mark) is left out by the broker itself. So is one of a state
         (anything but trades) that is older than the newest. May be given the same ones again.
+        """
+
+    def begin(self, entries: Sequence[Entry]) -> Collection[Lane]:
+        """Add these trades, of a lane each, where that lane is empty, in one step with the look at
+        it: of several publishers one begins a lane. The lanes that were begun.
         """
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, int]:

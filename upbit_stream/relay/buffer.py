@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -13,21 +14,45 @@ from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.drops import Drop, DropTally
 from upbit_stream.relay.lanes import Lane
 
-__all__ = ["Buffer", "Taken"]
+__all__ = ["Buffer", "Cause", "Loss", "Taken"]
+
+
+class Cause(Enum):
+    """Why events were dropped: what happened, and what to do about it."""
+
+    AWAY = (
+        "while the broker was away",
+        "give Relay(buffer=…) a larger number, if the memory is there",
+    )
+    SLOW = (
+        "because the subscription's queue was full before the relay had them",
+        "do less in its other callbacks, or give it a larger queue_size",
+    )
+    ENDED = (
+        "because the relay ended before they were sent",
+        "give close() more time, or check the broker",
+    )
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Events that the broker did not get, and why."""
+
+    drop: Drop
+    cause: Cause
 
 
 class Taken(msgspec.Struct):
     """What was taken out at one moment."""
 
     events: list[Any]
-    #: Lanes of which something was dropped since the last time, right before what is left.
-    holed: set[Lane]
-    drops: list[Drop]
+    #: Lanes of which something was dropped since the last time: of trades with the largest id of
+    #: it. What is left of the lane before that id came before the hole, the rest behind it.
+    holed: dict[Lane, int]
 
 
 class Buffer:
     """Holds ``size`` events of each type, so that books do not push out trades. Beyond that the
-    oldest are dropped, counted, and told with the next :meth:`take`. :meth:`put` never waits.
+    oldest are dropped, counted, and told by :meth:`losses`. :meth:`put` never waits.
     """
 
     def __init__(self, size: int) -> None:
@@ -36,27 +61,46 @@ class Buffer:
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._events: dict[str, deque[Any]] = {}
-        self._holed: set[Lane] = set()
-        self._tallies: dict[str, DropTally] = {}
+        self._holed: dict[Lane, int] = {}
+        self._tallies: dict[tuple[str, OverflowPolicy, Cause], DropTally] = {}
         self._dropped = 0
         self._woken = False
+        self._closed = False
 
     def put(self, event: Any) -> None:
-        """Take in an event. For any thread."""
+        """Take in an event, unless it refuses. For any thread."""
         with self._lock:
+            if self._closed:
+                return
             events = self._events.get(event.type)
             if events is None:
                 events = self._events[event.type] = deque()
             if len(events) >= self._size:
-                self._drop((events.popleft(),))
+                self._drop((events.popleft(),), Cause.AWAY)
             if not events:
                 self._filled.notify()
             events.append(event)
 
-    def _drop(self, events: Iterable[Any]) -> None:
+    def miss(self, events: Sequence[Any], policy: OverflowPolicy) -> None:
+        """These were dropped by a queue of that ``policy`` before they came here. For any
+        thread.
+        """
+        with self._lock:
+            if not self._closed:
+                self._drop(events, Cause.SLOW, policy)
+
+    def _drop(
+        self,
+        events: Iterable[Any],
+        cause: Cause,
+        policy: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
+    ) -> None:
         for event in events:
-            self._holed.add(Lane(event.type, event.code))
-            self._tallies.setdefault(event.type, DropTally()).add((event,))
+            lane = Lane(event.type, event.code)
+            id_ = getattr(event, "sequential_id", None) or 0
+            self._holed[lane] = max(id_, self._holed.get(lane, 0))
+            tally = self._tallies.setdefault((event.type, policy, cause), DropTally())
+            tally.add((event,))
             self._dropped += 1
 
     def wake(self) -> None:
@@ -80,26 +124,57 @@ class Buffer:
                     events.clear()
                 else:
                     taken += [events.popleft() for _ in range(limit)]
-            holed, self._holed = self._holed, set()
-            return Taken(taken, holed, self._collect())
+            holed, self._holed = self._holed, {}
+            return Taken(taken, holed)
 
-    def discard(self) -> list[Drop]:
-        """Drop everything: the end."""
+    def losses(self) -> list[Loss]:
+        """What was dropped and not told yet."""
         with self._lock:
-            for events in self._events.values():
-                self._drop(events)
-                events.clear()
             return self._collect()
 
-    def _collect(self) -> list[Drop]:
-        policy = OverflowPolicy.DROP_OLDEST
-        told = [tally.collect(type_, policy) for type_, tally in self._tallies.items()]
-        return [drop for drop in told if drop is not None]
+    def refuse(self) -> None:
+        """Take in nothing any more; what is there may still be taken out. For any thread."""
+        with self._lock:
+            self._closed = self._woken = True
+            self._filled.notify()
+
+    def close(self, unsent: Iterable[Any]) -> list[Loss]:
+        """The end, of one that refuses: drop what is left, and what was taken out and is
+        ``unsent``.
+        """
+        with self._lock:
+            self._drop(unsent, Cause.ENDED)
+            for events in self._events.values():
+                self._drop(events, Cause.ENDED)
+            self._events, self._holed = {}, {}
+            return self._collect()
+
+    def disown(self) -> None:
+        """In the child of a fork, where another thread may hold the lock for ever: be closed."""
+        self._lock = threading.Lock()
+        self._filled = threading.Condition(self._lock)
+        self._closed, self._events = True, {}
+
+    def _collect(self) -> list[Loss]:
+        found = []
+        for (type_, policy, cause), tally in self._tallies.items():
+            drop = tally.collect(type_, policy)
+            if drop is not None:
+                found.append(Loss(drop, cause))
+        return found
 
     @property
     def dropped(self) -> int:
-        """Events that were dropped."""
+        """Events that were dropped, here or before they came here."""
         return self._dropped
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest event that waits was received (``time.time_ns()``); None: none waits."""
+        with self._lock:
+            return min(
+                (events[0].received_at for events in self._events.values() if events), default=None
+            )
 
     def __len__(self) -> int:
         with self._lock:

@@ -6,13 +6,16 @@ any other the trades wait: the broker is asked for its newest one, and if that i
 one that waits, REST is asked for those between. Each relay makes sure of that for itself; so
 whenever one of them adds a trade, the broker has all before it, whoever of them lives or dies.
 
+A lane that is empty at the broker is begun by one relay, which the broker chooses: it takes a
+lane's first trade only while there is none. To all others the lane is not empty then.
+
 Belongs to the relay's thread.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from upbit_stream.events import Trade
@@ -43,6 +46,8 @@ class _Joint:
         #: The largest id that was let through.
         self.passed = 0
         self.held: list[Any] = []
+        #: The largest id of what was dropped in the newest hole.
+        self.beyond = 0
         #: Up to which trade something may be missing: the first one after the newest hole.
         self.reach: Trade | None = None
         #: Moment (of ``time.monotonic()``) from which on that one is not waited for.
@@ -64,22 +69,27 @@ class Joints:
         self._joints: dict[Lane, _Joint] = {}
         self._waiting: set[Lane] = set()
         self._tally = GapTally()
+        #: Trades that were fetched, and trades that wait. Anyone may read them.
         self.backfilled = 0
+        self.waiting = 0
 
-    def sift(self, events: Iterable[Any], holed: Collection[Lane]) -> list[Any]:
-        """Those that need not wait, in their order. Something is missing right before the first
-        ones of the ``holed`` lanes.
+    def sift(self, events: Iterable[Any], holed: Mapping[Lane, int]) -> list[Any]:
+        """Those that need not wait, in their order. In the ``holed`` lanes something is missing
+        right after the trades up to that id.
         """
-        for lane in holed:
+        for lane, beyond in holed.items():
             if lane.type == "trade":
-                self._doubt(self._joint(lane))
+                self._doubt(self._joint(lane), beyond)
         passed = []
         for event in events:
             if event.type == "trade":
                 joint = self._joint(Lane(event.type, event.code))
                 if not joint.joined:
                     joint.held.append(event)
-                    joint.reach = joint.reach or event
+                    self.waiting += 1
+                    id_ = event.sequential_id or 0
+                    if joint.reach is None and (not id_ or id_ > joint.beyond):
+                        joint.reach = event
                     self._waiting.add(joint.lane)
                     continue
                 joint.passed = max(joint.passed, event.sequential_id or 0)
@@ -92,8 +102,8 @@ class Joints:
             joint = self._joints[lane] = _Joint(lane)
         return joint
 
-    def _doubt(self, joint: _Joint) -> None:
-        joint.joined, joint.reach = False, None
+    def _doubt(self, joint: _Joint, beyond: int) -> None:
+        joint.joined, joint.reach, joint.beyond = False, None, max(joint.beyond, beyond)
         joint.patience = time.monotonic() + _PATIENCE
         self._waiting.add(joint.lane)
         if joint.repair is not None:
@@ -112,6 +122,26 @@ class Joints:
             if joint.repair is None and (joint.reach is not None or now > joint.patience)
         ]
 
+    def beginnings(self, lanes: Iterable[Lane], newest: Mapping[Lane, int]) -> list[Any]:
+        """Of ``lanes``, which were :attr:`asking`, the first trades of those that the broker has
+        nothing of. Some other relay may begin them at this very moment.
+        """
+        joints = (self._joints[lane] for lane in lanes if lane not in newest)
+        firsts = (
+            next((one for one in joint.held if one.sequential_id), None)
+            for joint in joints
+            if not joint.passed
+        )
+        return [one for one in firsts if one is not None]
+
+    def begun(self, trades: Iterable[Any]) -> None:
+        """These, of :meth:`beginnings`, are the first ones of their lanes."""
+        for trade in trades:
+            joint = self._joints[Lane(trade.type, trade.code)]
+            joint.passed = trade.sequential_id or 0
+            joint.held.remove(trade)
+            self.waiting -= 1
+
     def answer(self, lanes: Iterable[Lane], newest: Mapping[Lane, int]) -> list[Any]:
         """The ``newest`` ids that the broker has of ``lanes``, which were :attr:`asking`; the
         trades that need not wait any more.
@@ -121,7 +151,12 @@ class Joints:
             joint = self._joints[lane]
             joint.after = max(newest.get(lane, 0), joint.passed)
             id_ = 0 if joint.reach is None else joint.reach.sequential_id or 0
-            if joint.after == 0 or 0 < id_ <= joint.after:
+            if joint.after == 0 and not joint.held:
+                # Nothing of it was ever there: it begins with what comes next.
+                self._waiting.discard(lane)
+            elif joint.after == 0 and id_:
+                continue  # somebody has begun it at this moment; what with is asked for next
+            elif joint.after == 0 or 0 < id_ <= joint.after:
                 released += self._join(joint, ())
             elif self._repairs is None:
                 released += self._finish(joint, Found(why="backfill is off"))
@@ -147,7 +182,6 @@ class Joints:
         released: list[Any] = []
         done = {id(repair): repair.found for repair in self._repairs.collect()}
         now = time.monotonic()
-        held = sum(len(self._joints[lane].held) for lane in self._waiting)
         for lane in list(self._waiting):
             joint = self._joints[lane]
             if joint.repair is None:
@@ -156,7 +190,7 @@ class Joints:
                 released += self._finish(joint, found)
             elif now > joint.repair.deadline + _GRACE:
                 released += self._finish(joint, Found(why=f"it took over {self._deadline:g} s"))
-            elif held > self._at_most:
+            elif self.waiting > self._at_most:
                 why = f"more than {self._at_most:,} trades waited for it"
                 released += self._finish(joint, Found(why=why))
         return released
@@ -169,10 +203,16 @@ class Joints:
         return released
 
     def _finish(self, joint: _Joint, found: Found) -> list[Any]:
+        held = {one.sequential_id for one in joint.held}
+        fetched = sum(
+            (one.sequential_id or 0) > joint.after and one.sequential_id not in held
+            for one in found.events
+        )
+        begin = (joint.after or joint.passed) // IDS_PER_MS
+        if not begin:  # it was never asked what is there
+            begin = next((one.trade_timestamp or 0 for one in joint.held), 0)
         merged = self._join(joint, found.events)
-        fetched = sum((one.sequential_id or 0) > joint.after for one in found.events)
         self.backfilled += fetched
-        begin = joint.after // IDS_PER_MS
         # What was found reaches back from the live ones without a hole.
         until = found.events[:1] if found.why else merged[-1:]
         end = next((one.trade_timestamp for one in until), time.time_ns() // 1_000_000)
@@ -184,24 +224,21 @@ class Joints:
         if joint.repair is not None:
             joint.repair.dropped = True
         merged = joint.held
+        self.waiting -= len(merged)
         if found:
             trades = {one.sequential_id: one for one in found}
             trades.update((one.sequential_id, one) for one in joint.held)
             merged = sorted(trades.values(), key=trade_order)
         joint.passed = max((joint.passed, *(one.sequential_id or 0 for one in merged)))
-        joint.joined, joint.repair, joint.held = True, None, []
+        joint.joined, joint.repair, joint.held, joint.beyond = True, None, [], 0
         self._waiting.discard(joint.lane)
         return merged
 
     @property
-    def waiting(self) -> int:
-        """Trades that wait."""
-        return sum(len(self._joints[lane].held) for lane in self._waiting)
-
-    @property
-    def lanes(self) -> int:
-        """Lanes of trades that have had any."""
-        return len(self._joints)
+    def oldest(self) -> int | None:
+        """When the oldest trade that waits was received (``time.time_ns()``); None: none waits."""
+        held = (self._joints[lane].held for lane in self._waiting)
+        return min((trades[0].received_at for trades in held if trades), default=None)
 
     def gaps(self) -> list[Gap]:
         """What was missing since the last call, fetched or not."""

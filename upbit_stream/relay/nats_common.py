@@ -15,17 +15,22 @@ nats-py is asyncio; its loop runs on a thread of its own, and nothing of it is s
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, public_url
 from upbit_stream.relay.lanes import Lane
-from upbit_stream.workers import Worker, numbered
+from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
-__all__ = ["NOTICES", "STREAM", "NatsLink", "subject_of"]
+__all__ = ["DUPLICATES", "NOTICES", "STREAM", "NatsLink", "subject_of"]
+
+_log = logging.getLogger("upbit_stream")
 
 T = TypeVar("T")
 
@@ -39,9 +44,14 @@ _ANSWER = 5.0
 # Seconds between pings; after two of them without an answer the connection is lost.
 _PING = 1.5
 
-# Seconds for which the broker knows an event that comes again: longer than a relay sends anything
-# again (see ``_TAIL_SECONDS`` there).
-_DUPLICATES = 120.0
+#: Seconds for which the broker knows an event that comes again.
+DUPLICATES = 120.0
+
+# Said of a stream that a consumer has made, because none was there: how much it keeps is for the
+# first publisher to say.
+_UNSETTLED = "made by a consumer"
+
+_LOST = "{}: the connection was lost"
 
 #: Seconds that a report lasts.
 REPORTS_LAST = 6.0
@@ -53,19 +63,23 @@ def subject_of(lane: Lane) -> str:
 
 
 class NatsLink:
-    """A connection with its loop. ``retention``: what the stream is to keep, for whoever publishes;
-    a consumer takes it as it is.
-    """
+    """A connection with its loop."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
+        # Whether it was told that the stream keeps something else.
+        self._warned = False
         self.client: Any = None
         self.jetstream: Any = None
 
     def open(self, **retention: Any) -> str:
-        """Connect, and have the stream; what tells this stream from one that was made anew."""
+        """Connect, and have the stream; what tells this stream from one that was made anew.
+
+        ``retention``: what it is to keep, from whoever publishes: the first publisher decides, and
+        another one that wants something else is told in the log. A consumer takes it as it is.
+        """
         try:
             import nats
         except ModuleNotFoundError as missing:
@@ -99,13 +113,15 @@ class NatsLink:
         running.wait(_CONNECT)
 
     async def _connect(self, retention: dict[str, Any]) -> str:
-        import nats
+        from nats.aio.client import Client
         from nats.js.errors import NotFoundError
 
         async def ignore(_: object) -> None:
             """What goes wrong is raised where it matters."""
 
-        self.client = await nats.connect(
+        # Known before it is connected: what fails half way must be closed, too.
+        self.client = Client()
+        await self.client.connect(
             self._url,
             connect_timeout=int(_CONNECT),
             allow_reconnect=False,
@@ -115,20 +131,40 @@ class NatsLink:
             error_cb=ignore,
         )
         self.jetstream = self.client.jetstream(timeout=_ANSWER, publish_async_max_pending=100_000)
-        settings = {
-            "name": STREAM,
-            "subjects": ["upbit.>"],
-            "duplicate_window": _DUPLICATES,
-            **(retention or {"max_msgs_per_subject": 10_000}),
-        }
         try:
             info = await self.jetstream.stream_info(STREAM)
         except NotFoundError:
-            info = await self.jetstream.add_stream(**settings)
+            info = await self.jetstream.add_stream(**self._settings(retention))
         else:
-            if any(getattr(info.config, name) != value for name, value in retention.items()):
-                info = await self.jetstream.update_stream(**settings)
+            if retention and info.config.description == _UNSETTLED:
+                info = await self.jetstream.update_stream(**self._settings(retention))
+            self._compare(info.config, retention)
         return str(info.created)
+
+    def _settings(self, retention: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "name": STREAM,
+            "subjects": ["upbit.>"],
+            "description": "" if retention else _UNSETTLED,
+            # The server takes none that is longer than the messages last.
+            "duplicate_window": min(DUPLICATES, retention.get("max_age", DUPLICATES)),
+            **(retention or {"max_msgs_per_subject": 10_000}),
+        }
+
+    def _compare(self, there: Any, retention: dict[str, Any]) -> None:
+        other = {name: getattr(there, name) for name in retention}
+        if other != retention and not self._warned:
+            self._warned = True
+            _log.warning(
+                "%s: the stream %s keeps %s there, as another publisher or you have set it, and "
+                "not %s: it stays as it is; give all publishers the same, or change it with "
+                "the nats tool (nats stream edit %s)",
+                public_url(self._url),
+                STREAM,
+                _told(other),
+                _told(retention),
+                STREAM,
+            )
 
     def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = _ANSWER) -> T:
         """Have it done on the loop; what it returns. Errors of nats-py are raised as ours."""
@@ -139,9 +175,21 @@ class NatsLink:
         with self._translated():
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
             try:
-                return future.result(timeout)
+                return self._wait(future, time.monotonic() + timeout)
             finally:
                 future.cancel()
+
+    def _wait(self, future: Future[T], deadline: float) -> T:
+        """What comes of it; not for as long as the deadline allows if the connection is lost."""
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return future.result(max(0.0, min(left, LOOK_AROUND)))
+            except (FutureTimeoutError, asyncio.TimeoutError):
+                if future.done() or left <= 0:
+                    raise
+                if self.client is not None and self.client.is_closed:
+                    raise BrokerUnavailable(_LOST.format(public_url(self._url))) from None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -160,7 +208,7 @@ class NatsLink:
     def check(self) -> None:
         """:class:`BrokerUnavailable` when the connection is lost."""
         if self.client is None or not self.client.is_connected:
-            raise BrokerUnavailable(f"{public_url(self._url)}: the connection was lost")
+            raise BrokerUnavailable(_LOST.format(public_url(self._url)))
 
     async def bucket(self, name: str, ttl: float | None = None) -> Any:
         """A bucket of keys and values, which is made if there is none."""
@@ -204,6 +252,10 @@ class NatsLink:
             future.cancel()  # it is lost anyway
         loop.call_soon_threadsafe(loop.stop)
         worker.join(float("inf"))
+
+
+def _told(retention: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value:g}" for name, value in retention.items())
 
 
 async def entries_of(bucket: Any) -> dict[str, bytes]:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from upbit_stream.recovery.history import IDS_PER_MS
 from upbit_stream.relay.entries import Entry
 from upbit_stream.relay.lanes import Lane
-from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink, subject_of
+from upbit_stream.relay.nats_common import DUPLICATES, NOTICES, STREAM, NatsLink, subject_of
 
 __all__ = ["NatsSink"]
+
+# What is older than this (seconds) the broker may have forgotten to have; with a margin for clocks
+# that differ.
+_KNOWN = 0.5 * DUPLICATES
+
+# What the server says of an entry for an empty subject that is not empty.
+_WRONG_LAST_SEQUENCE = 10071
 
 
 class NatsSink:
     """Writes lanes as subjects. The broker itself leaves out what comes again, by its message id.
 
-    The settings are those of :class:`~upbit_stream.relay.redis_sink.RedisSink`. Unlike there, a
-    state that is older than the newest is let in; consumers leave it out.
+    The settings are those of :class:`~upbit_stream.relay.redis_sink.RedisSink`, and count for the
+    stream that this makes; one that is there keeps what it keeps. Unlike with Redis, a state that
+    is older than the newest is let in; consumers leave it out.
+
+    The broker knows messages for two minutes. What is older, as after a long cut, is compared with
+    the newest one of its lane: of what came before that, the broker has everything.
     """
 
     def __init__(self, url: str, *, max_length: int = 10_000, max_age: float | None = None) -> None:
@@ -30,9 +43,11 @@ class NatsSink:
 
         # Of each lane that was asked for: the order that it begins with.
         self._beginnings: dict[Lane, int] = {}
+        # The newest orders of lanes, as they were when something old was to be sent.
+        self._newest: dict[Lane, int] = {}
 
     def open(self) -> str:
-        self._beginnings = {}
+        self._beginnings, self._newest = {}, {}
         return self._link.open(**self._retention)
 
     def send(self, entries: Sequence[Entry]) -> int:
@@ -40,17 +55,27 @@ class NatsSink:
         # What was before the beginning of a lane, the broker does not know to be so.
         begun = self._beginnings
         news = [one for one in entries if one.order >= begun.get(one.lane, 0)] if begun else entries
-        return self._link.call(self._send(news))
+        return self._link.call(self._send(self._without_known(news)))
+
+    def _without_known(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Without what the broker has, and may have forgotten to have."""
+        until = int((time.time() - _KNOWN) * 1000)
+        old = {one.lane for one in entries if _moment(one) < until}
+        if not old:
+            return entries
+        asked = [lane for lane in old if lane not in self._newest]
+        self._newest.update({**dict.fromkeys(asked, 0), **self.newest(asked)})
+        return [
+            one
+            for one in entries
+            if one.order > self._newest.get(one.lane, 0) or _moment(one) >= until
+        ]
 
     async def _send(self, entries: Sequence[Entry]) -> int:
         publish = self._link.jetstream.publish_async
         acks = [
-            await publish(
-                subject_of(entry.lane),
-                entry.payload,
-                headers={"Nats-Msg-Id": f"{entry.lane.type}.{entry.lane.code}.{_id(entry)}"},
-            )
-            for entry in entries
+            await publish(subject_of(one.lane), one.payload, headers=_headers(one))
+            for one in entries
         ]
         try:
             done = await asyncio.gather(*acks)
@@ -58,6 +83,28 @@ class NatsSink:
             for ack in acks:
                 ack.cancel()
         return sum(not ack.duplicate for ack in done)
+
+    def begin(self, entries: Sequence[Entry]) -> Collection[Lane]:
+        self._link.check()
+        begun = self._link.call(self._begin_all(entries))
+        return {one.lane for one, done in zip(entries, begun, strict=True) if done}
+
+    async def _begin_all(self, entries: Sequence[Entry]) -> list[bool]:
+        return await asyncio.gather(*map(self._begin, entries))
+
+    async def _begin(self, entry: Entry) -> bool:
+        from nats.js.api import Header
+        from nats.js.errors import APIError
+
+        headers = {**_headers(entry), Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: "0"}
+        publish = self._link.jetstream.publish
+        try:
+            ack = await publish(subject_of(entry.lane), entry.payload, headers=headers)
+        except APIError as error:
+            if error.err_code == _WRONG_LAST_SEQUENCE:
+                return False
+            raise
+        return not ack.duplicate
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, int]:
         self._link.check()
@@ -100,6 +147,15 @@ class NatsSink:
 def _order_of(message: Any) -> int:
     told = (message.headers or {}).get("Nats-Msg-Id", "")
     return int(told.rpartition(".")[2].partition("-")[0] or 0)
+
+
+def _headers(entry: Entry) -> dict[str, str]:
+    return {"Nats-Msg-Id": f"{entry.lane.type}.{entry.lane.code}.{_id(entry)}"}
+
+
+def _moment(entry: Entry) -> int:
+    """When it was made, in milliseconds since the epoch; of a trade its id tells it."""
+    return entry.order // IDS_PER_MS if entry.lane.type == "trade" else entry.order
 
 
 def _id(entry: Entry) -> str:

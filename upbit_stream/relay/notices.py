@@ -7,16 +7,21 @@ from contextlib import suppress
 
 import msgspec
 
-from upbit_stream.recovery.gaps import Gap
+from upbit_stream.recovery.gaps import Gap, narrow
+from upbit_stream.relay.lanes import Lane
 
 __all__ = [
     "ConsumerReport",
     "Notice",
     "PublisherReport",
-    "covered",
+    "by_type",
     "read_consumers",
     "read_reports",
+    "uncovered",
 ]
+
+# Milliseconds by which the clocks of two machines, and the ways of two copies of an event, differ.
+_APART = 1000
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,7 +54,8 @@ class PublisherReport(msgspec.Struct, frozen=True):
     host: str
     pid: int
     state: str
-    #: Since when (milliseconds since the epoch) it has what the exchange sends; 0: it does not.
+    #: Since when (milliseconds since the epoch) it has everything of what it carries; 0: it does
+    #: not.
     whole_since: int
     lanes: int
     published: int
@@ -59,6 +65,10 @@ class PublisherReport(msgspec.Struct, frozen=True):
     rate: float
     healthy: bool = True
     problems: tuple[str, ...] = ()
+    #: Up to when (milliseconds since the epoch) the broker has all of that; 0: that is not known.
+    whole_until: int = 0
+    #: Of each type the codes that it publishes, and of which something has come.
+    carries: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
 
 
 class ConsumerReport(msgspec.Struct, frozen=True):
@@ -99,6 +109,30 @@ def read_reports(texts: Mapping[str, bytes]) -> dict[str, PublisherReport]:
     return reports
 
 
-def covered(gap: Gap, others: Iterable[PublisherReport]) -> bool:
-    """Whether another publisher had all of it."""
-    return any(0 < one.whole_since <= gap.from_timestamp for one in others)
+def by_type(lanes: Iterable[Lane]) -> dict[str, frozenset[str]]:
+    """The codes of each type."""
+    found: dict[str, set[str]] = {}
+    for lane in lanes:
+        found.setdefault(lane.type, set()).add(lane.code)
+    return {type_: frozenset(codes) for type_, codes in found.items()}
+
+
+def uncovered(gap: Gap, others: Iterable[PublisherReport]) -> Gap | None:
+    """The part of a publisher's gap that no other one has brought to the broker, as far as their
+    reports show it; None when that is nothing.
+
+    One that reported before the gap was over shows nothing: it may have been cut off as well.
+    """
+
+    def is_covered(code: str) -> bool:
+        begin, end = gap.ranges.get(code, (gap.from_timestamp, gap.to_timestamp))
+        return any(
+            0 < one.whole_since <= begin - _APART
+            and end + _APART <= one.whole_until
+            and code in one.carries.get(gap.type, ())
+            for one in reports
+        )
+
+    reports = list(others)
+    left = {code for code in gap.codes if not is_covered(code)}
+    return narrow(gap, left)

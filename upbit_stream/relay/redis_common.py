@@ -121,7 +121,13 @@ def translated(url: str) -> Iterator[None]:
         raise BrokerUnavailable(f"{public_url(url)}: {error}") from error
     except exceptions.NoPermissionError as error:
         raise BrokerRefused(f"{public_url(url)}: {error}") from error
-    except exceptions.RedisError as error:  # out of memory, read only, no longer a stream …
+    except exceptions.RedisError as error:  # out of memory, read only, its scripts forgotten …
+        if "WRONGTYPE" in str(error):
+            raise BrokerRefused(
+                f"{public_url(url)}: a key that begins with {_PREFIX!r} is not what this package "
+                f"makes of it ({error}): rename or delete that key, or use another database "
+                "(redis://host:6379/1)"
+            ) from error
         raise BrokerUnavailable(f"{public_url(url)}: {error}") from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from upbit_stream.relay.brokers import BrokerUnavailable
@@ -39,10 +39,23 @@ _NOTICES_KEPT = 1000
 # A trade with an id above the largest is new without a look into the sets; one that is below may be
 # late, and is looked up.
 #
+# Redis takes nothing back of a script that fails half way. So a failing call ends the writing, and
+# what was written until then is noted before the failure is told: or it would be written again.
+#
 # KEYS: the hash, then the lanes. ARGV: how many ids are remembered, how to trim and at what; then
 # for each lane how many entries, and of each its order (with the mark behind it) and its payload.
 _PUBLISH = """
-local call, find, sub = redis.call, string.find, string.sub
+local find, sub = string.find, string.sub
+local failure
+local function call(...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err then
+    local name, key = ...
+    failure = failure or redis.error_reply(answer.err .. ' (' .. name .. ' ' .. key .. ')')
+    return nil
+  end
+  return answer
+end
 local orders = KEYS[1]
 local remembered, trimming, threshold = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local fields = {}
@@ -52,6 +65,9 @@ for i = 2, #KEYS do
   fields[n + 3], fields[n + 4] = key .. ':floor', key .. ':size'
 end
 local told = call('HMGET', orders, unpack(fields))
+if failure then
+  return failure
+end
 local count, at, news = 0, 4, {}
 for i = 2, #KEYS do
   local key, from = KEYS[i], (i - 2) * 4
@@ -60,35 +76,28 @@ for i = 2, #KEYS do
   local ids, before = {}, count
   local last = at + 2 * tonumber(ARGV[at])
   for j = at + 1, last, 2 do
-    local order = ARGV[j]
-    local new
-    if #order == 20 then
-      new = order > newest
-      if not new and order > floor then
-        new = call('SISMEMBER', key .. ':seen', order) == 0
-          and call('SISMEMBER', key .. ':old', order) == 0
-        for k = 1, #ids do
-          new = new and ids[k] ~= order
-        end
+    local order, mark = sub(ARGV[j], 1, 20), sub(ARGV[j], 21)
+    local new = order > newest
+    if not new and mark ~= '' then
+      new = order == newest and not find(more, mark, 1, true)
+    elseif not new and order > floor then
+      new = call('SISMEMBER', key .. ':seen', order) == 0
+        and call('SISMEMBER', key .. ':old', order) == 0
+      for k = 1, #ids do
+        new = new and ids[k] ~= order
       end
-      if new then
+    end
+    new = new and not failure
+    if new and call('XADD', key, trimming, '~', threshold, '*', 'e', ARGV[j + 1]) then
+      count = count + 1
+      if mark ~= '' then
+        more = order > newest and mark or more .. ',' .. mark
+      else
         ids[#ids + 1] = order
         if newest == '' then
           floor = order
         end
       end
-    else
-      local mark = sub(order, 21)
-      order = sub(order, 1, 20)
-      if order > newest then
-        new, more = true, mark
-      elseif order == newest and not find(more, mark, 1, true) then
-        new, more = true, more .. ',' .. mark
-      end
-    end
-    if new then
-      call('XADD', key, trimming, '~', threshold, '*', 'e', ARGV[j + 1])
-      count = count + 1
       if order > newest then
         newest = order
       end
@@ -117,7 +126,20 @@ end
 if #news > 0 then
   call('HSET', orders, unpack(news))
 end
-return count
+return failure or count
+"""
+
+# Begins a lane with a trade, if there is none. KEYS: the hash, the lane. ARGV: order and payload.
+_BEGIN = """
+local orders, key, order = KEYS[1], KEYS[2], ARGV[1]
+if redis.call('HEXISTS', orders, key) == 1 then
+  return 0
+end
+redis.call('SADD', key .. ':seen', order)
+redis.call('XADD', key, '*', 'e', ARGV[2])
+redis.call('HSET', orders, key, order, key .. ':more', '')
+redis.call('HSET', orders, key .. ':floor', order, key .. ':size', 1)
+return 1
 """
 
 
@@ -125,7 +147,8 @@ class RedisSink:
     """Writes lanes as streams.
 
     ``max_length``: entries that a lane keeps, about; ``max_age``: instead of it, for how many
-    seconds it keeps them.
+    seconds it keeps them. Each publisher trims what it adds to: of several with different settings
+    the smallest counts.
     """
 
     def __init__(self, url: str, *, max_length: int = 10_000, max_age: float | None = None) -> None:
@@ -133,12 +156,14 @@ class RedisSink:
         self._max_length = max_length
         self._max_age = max_age
         self._client: Any = None
-        self._publish = ""
+        # The names of the scripts there.
+        self._publish = self._begin = ""
 
     def open(self) -> str:
         self._client = connect(self._url)
         with translated(self._url):
             self._publish = self._client.script_load(_PUBLISH)
+            self._begin = self._client.script_load(_BEGIN)
             server = self._client.info("server")
         return str(server["run_id"])
 
@@ -174,6 +199,16 @@ class RedisSink:
         # The broker's clock, which the ids of entries are made of.
         seconds, microseconds = self._opened.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def begin(self, entries: Sequence[Entry]) -> Collection[Lane]:
+        with translated(self._url):
+            pipeline = self._opened.pipeline(transaction=False)
+            for entry in entries:
+                order = f"{entry.order:0{ORDER_DIGITS}d}"
+                keys = (ORDERS, key_of(entry.lane))
+                pipeline.evalsha(self._begin, len(keys), *keys, order, entry.payload)
+            begun = pipeline.execute()
+        return {entry.lane for entry, done in zip(entries, begun, strict=True) if done}
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, int]:
         if not lanes:

@@ -8,8 +8,7 @@ import random
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -27,16 +26,18 @@ from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.endings import close_at_exit
 from upbit_stream.errors import DecodingError, StreamClosedError, UpbitStreamError
 from upbit_stream.protocol.endpoints import find_region
-from upbit_stream.recovery.gaps import Gap, narrow
+from upbit_stream.recovery.gaps import Gap
 from upbit_stream.recovery.history import History
 from upbit_stream.recovery.repairs import Repairs
 from upbit_stream.recovery.rest import RestClient
 from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, Sink, open_sink
-from upbit_stream.relay.buffer import Buffer
-from upbit_stream.relay.entries import Entry, EntryWriter
+from upbit_stream.relay.buffer import Buffer, Loss
+from upbit_stream.relay.entries import Entry, EntryReader, EntryWriter
 from upbit_stream.relay.joints import Joints
-from upbit_stream.relay.lanes import Lane, check_relayable
-from upbit_stream.relay.notices import Notice, PublisherReport, covered, read_reports
+from upbit_stream.relay.kept import Kept
+from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.reporting import Reporter
+from upbit_stream.relay.taps import Taps, check_publishable
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 from upbit_stream.workers import Worker, numbered
@@ -50,18 +51,11 @@ R = TypeVar("R")
 # Events of each type that are sent together, at most.
 _BATCH = 500
 
-# Seconds between two reports to the broker.
-_REPORT_EVERY = 2.0
-
-# Seconds for which trades are kept after they were sent: if the broker comes back without its
-# memory, consumers may not have read them yet.
-_TAIL_SECONDS = 60.0
+# Seconds between two tellings of what was dropped.
+_TELL_EVERY = 1.0
 
 # Seconds between what nobody thought of and the next attempt.
 _AFTER_STUMBLING = 1.0
-
-# Notices that wait while the broker is away.
-_NOTICES = 1000
 
 
 class RelayStats(msgspec.Struct, frozen=True):
@@ -71,7 +65,8 @@ class RelayStats(msgspec.Struct, frozen=True):
     published: int
     #: Of those that it was sent: what it had already, from another relay or before a retry.
     duplicates: int
-    #: Events that the buffer dropped because the broker was away for too long.
+    #: Events that were dropped: by the buffer because the broker was away for too long, by a
+    #: subscription's queue before the relay had them, or because the relay ended.
     dropped: int
     #: Trades that were fetched over REST, because the broker had not got them.
     backfilled: int
@@ -136,24 +131,19 @@ class Relay:
         self._joints = Joints(
             self._repairs if config.backfill else None, config.backfill_deadline, buffer
         )
-        # Guards the two below it.
-        self._lock = threading.Lock()
-        self._lanes: frozenset[Lane] = frozenset()
-        self._untold: deque[Notice] = deque(maxlen=_NOTICES)
+        self._taps = Taps(self._buffer)
+        self._reporter = Reporter(self._name, stream, self._taps)
         self._ending = threading.Event()
         self._deadline = float("inf")
         # The thread's own, but for the counters, which anyone may read.
         self._writer = EntryWriter()
         self._connected = False
-        # Whether it is known that the broker is away.
+        # Whether the broker is known to be away.
         self._missed = False
         self._memory: str | None = None
         self._unsent: list[Entry] = []
-        self._tail: deque[tuple[float, Entry]] = deque(maxlen=buffer)
-        self._states: dict[Lane, Entry] = {}
-        self._others: Mapping[str, PublisherReport] = {}
-        self._report_at = 0.0
-        self._reported: tuple[float, int] = (time.monotonic(), 0)
+        self._kept = Kept(buffer)
+        self._losses_told_at = 0.0
         self._published = self._duplicates = self._reconnects = 0
         # Whether anything was left at the end that was not sent.
         self._left = False
@@ -168,37 +158,40 @@ class Relay:
     # What a person does.
 
     def publish(self, *subscriptions: Subscription[Any]) -> None:
-        """Publish the events of these, too; each gets a callback for it.
+        """Publish the events of these, too; each gets a callback for it. Codes that are added to
+        one later are published as well.
 
         Raises :class:`~upbit_stream.errors.SubscriptionError` for what a broker does not carry
-        (accounts, indicators, grouped books) and for one that is iterated over, and
-        :class:`~upbit_stream.errors.StreamClosedError`.
+        (accounts, indicators, grouped books), for trades of which only the latest are kept, and
+        for one that is iterated over; and :class:`~upbit_stream.errors.StreamClosedError` when the
+        relay has ended, or the subscription.
         """
+        if self._error is not None:
+            raise StreamClosedError(
+                f"this relay has ended: {self._error}; mend that, and make a new Relay"
+            ) from self._error
         if self._ending.is_set():
             raise StreamClosedError("this relay is closed; make a new one")
         for subscription in subscriptions:
-            check_relayable(subscription._channel.demand)
+            check_publishable(subscription)
         for subscription in subscriptions:
-            subscription(self._buffer.put)
-            lanes = {Lane(subscription.type, code) for code in subscription.codes}
-            with self._lock:
-                self._lanes |= lanes
+            self._taps.add(subscription)
 
     def close(self, timeout: float | None = 3.0) -> bool:
-        """Send what is buffered, and end; whether all of it was sent and the threads have ended
-        within ``timeout`` seconds (None: as long as it takes). What was not sent is dropped,
-        counted and told.
+        """Take in nothing any more, send what is buffered, and end; whether all of it was sent and
+        the threads have ended within ``timeout`` seconds (None: as long as it takes). What was not
+        sent is dropped, counted and told.
         """
         require_seconds("timeout", timeout)
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         self._deadline = min(self._deadline, deadline)
         self._ending.set()
-        self._buffer.wake()
+        self._taps.remove()
+        self._buffer.refuse()
+        # It ends the others.
         ended = self._worker.join(deadline)
-        self._repairs.end()
         for worker in self._repairs.workers:
             ended = worker.join(deadline) and ended
-        self._notices.end()
         if (teller := self._notices.worker) is not None:
             ended = teller.join(deadline) and ended
         return ended and not self._left
@@ -238,8 +231,9 @@ class Relay:
         )
 
     def on_drop(self, handler: Callable[[Drop], R]) -> Callable[[Drop], R]:
-        """Call ``handler`` with a :class:`~upbit_stream.Drop` for what the buffer has dropped. Also
-        a decorator. (Trades among it are fetched, when the broker is back.)
+        """Call ``handler`` with a :class:`~upbit_stream.Drop` for what the buffer has dropped, or a
+        subscription's queue before it. Also a decorator. (Trades among it are fetched, when the
+        broker is there.)
         """
         self._notices.register(NoticeKind.DROP, handler)
         return handler
@@ -260,23 +254,17 @@ class Relay:
 
     def __repr__(self) -> str:
         state = "connected" if self._connected else "not connected"
-        return f"<Relay {self._name} {state}, {len(self._lanes)} lanes>"
+        return f"<Relay {self._name} {state}, {len(self._taps.lanes)} lanes>"
 
     # What the stream tells, on its threads.
 
     def _on_gap(self, gap: Gap) -> None:
-        with self._lock:
-            codes = {lane.code for lane in self._lanes if lane.type == gap.type}
-        mine = None if gap.recovered else narrow(gap, codes)
-        if mine is not None and not covered(mine, self._others.values()):
-            self._tell(Notice(self._name, _now(), gap=mine))
+        if not gap.recovered and not self._ending.is_set():
+            self._reporter.tell_missed(gap)
 
     def _on_state(self, state: ConnectionState) -> None:
-        self._tell(Notice(self._name, _now(), state=state.value))
-
-    def _tell(self, notice: Notice) -> None:
-        with self._lock:
-            self._untold.append(notice)
+        if not self._ending.is_set():
+            self._reporter.tell_state(state)
 
     # The thread.
 
@@ -287,7 +275,7 @@ class Relay:
                 if not self._connected:
                     self._open()
                 self._round()
-                attempt = 0
+                self._missed, attempt = False, 0
             except BrokerRefused as error:
                 self._error = error
                 _log.error("%s; this relay has ended for good: make a new one", error)
@@ -311,26 +299,27 @@ class Relay:
 
     def _open(self) -> None:
         memory = self._sink.open()
-        lost = self._memory is not None and memory != self._memory
-        self._connected, self._missed = True, False
-        self._report_at = 0.0
+        forgot = self._memory is not None and memory != self._memory
+        self._connected = True
+        self._reporter.opened()
         _log.info("%s: publishing", self._name)
-        if lost:
-            self._forget_old()
-            kept = [entry for _, entry in self._tail] + list(self._states.values())
+        if forgot:
+            # What consumers may not have read when it was lost, however long ago that was.
+            kept = self._kept.entries
             for begin in range(0, len(kept), _BATCH):
                 self._published += self._sink.send(kept[begin : begin + _BATCH])
         # Not before: if the broker is lost meanwhile, all of it is sent again.
         self._memory = memory
 
     def _lose(self, error: BrokerUnavailable, delay: float) -> None:
-        if self._connected or not self._missed:
+        if not self._missed:
+            self._missed = True
             self._reconnects += self._connected
-            self._connected = False
             _log.warning("%s; trying again, and keeping what comes", error)
             self._notices.post(NoticeKind.ERROR, error)
-        self._missed = True
+        self._connected = False
         self._sink.close()
+        self._tell_losses()
         if self._ending.is_set():
             delay = min(delay, max(0.0, self._deadline - time.monotonic()))
             time.sleep(delay)
@@ -343,140 +332,127 @@ class Relay:
             self._gather()
         if self._unsent:
             self._send()
-        now = time.monotonic()
-        if now >= self._report_at:
-            self._report(now)
-        self._tell_untold()
-
-    def _tell_untold(self) -> None:
-        while self._untold:
-            notice = self._untold.popleft()
-            try:
-                self._sink.tell(notice.encode())
-            except BrokerUnavailable:
-                self._untold.appendleft(notice)
-                raise
+        if self._reporter.is_due:
+            now = time.monotonic()
+            waiting = [at for at in (self._buffer.oldest, self._joints.oldest) if at is not None]
+            self._reporter.report(self._sink, self.stats, min(waiting, default=None))
+            # Not in any round: in a quiet one nobody sees that the broker is away.
+            self._kept.forget_before(now)
+        self._reporter.send(self._sink)
 
     def _gather(self) -> None:
         """Have the next ones in ``_unsent``. What was taken is never lost when the broker is."""
         ending = self._ending.is_set()
         taken = self._buffer.take(_BATCH, 0.01 if ending else 0.25)
-        for drop in taken.drops:
-            self._tell_drop(drop)
+        self._tell_losses()
         self._add(self._joints.sift(taken.events, taken.holed))
         self._add(self._joints.collect())
         if asking := self._joints.asking:
-            self._add(self._joints.answer(asking, self._sink.newest(asking)))
+            newest = self._sink.newest(asking)
+            if firsts := self._joints.beginnings(asking, newest):
+                self._begin(firsts)
+                newest = self._sink.newest(asking)
+            self._add(self._joints.answer(asking, newest))
         for gap in self._joints.gaps():
             self._tell_gap(gap)
 
+    def _begin(self, firsts: Sequence[Any]) -> None:
+        """Begin lanes with these trades, unless another relay does so at this moment."""
+        entries = self._write(firsts)
+        begun = self._sink.begin(entries)
+        self._joints.begun(one for one in firsts if Lane(one.type, one.code) in begun)
+        self._published += len(begun)
+        self._kept.add(entry for entry in entries if entry.lane in begun)
+
     def _add(self, events: Sequence[Any]) -> None:
+        self._unsent += self._write(events)
+
+    def _write(self, events: Sequence[Any]) -> list[Entry]:
+        entries = []
         for event in events:
             try:
-                self._unsent.append(self._writer.write(event))
+                entries.append(self._writer.write(event))
             except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
                 told = DecodingError(f"{event!r} was left out ({error}); please report it")
                 _log.warning("%s", told)
                 self._notices.post(NoticeKind.ERROR, told)
+        return entries
 
     def _send(self) -> None:
         added = self._sink.send(self._unsent)
         self._published += added
         self._duplicates += len(self._unsent) - added
-        now = time.monotonic()
-        for entry in self._unsent:
-            if entry.lane.type == "trade":
-                self._tail.append((now, entry))
-            else:
-                self._states[entry.lane] = entry
+        self._kept.add(self._unsent)
         self._unsent = []
-
-    def _forget_old(self) -> None:
-        until = time.monotonic() - _TAIL_SECONDS
-        while self._tail and self._tail[0][0] < until:
-            self._tail.popleft()
-
-    def _report(self, now: float) -> None:
-        self._report_at = now + _REPORT_EVERY
-        self._forget_old()
-        health = self._stream.health()
-        since = [one.connected_since for one in self._stream.connections]
-        whole = 0
-        if since and health.state is ConnectionState.CONNECTED:
-            whole = max(0 if one is None else int(one.timestamp() * 1000) for one in since)
-        moment, before = self._reported
-        self._reported = now, self._published
-        stats = self.stats
-        report = PublisherReport(
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            state=health.state.value,
-            whole_since=whole,
-            lanes=len(self._lanes),
-            published=stats.published,
-            duplicates=stats.duplicates,
-            dropped=stats.dropped,
-            buffered=stats.buffered,
-            rate=(self._published - before) / max(now - moment, 0.001),
-            healthy=health.is_healthy(),
-            problems=health.problems,
-        )
-        told = read_reports(self._sink.report(self._name, msgspec.json.encode(report)))
-        self._others = {name: one for name, one in told.items() if name != self._name}
 
     # Telling.
 
-    def _tell_drop(self, drop: Drop) -> None:
-        _log.warning(
-            "the broker was away for too long, so %d %s were dropped: give Relay(buffer=…) a "
-            "larger number, if the memory is there",
-            drop.count,
-            drop.type,
-        )
-        self._notices.post(NoticeKind.DROP, drop)
-        if drop.type != "trade":  # these are fetched, or told as a gap
-            first, last = drop.first_timestamp or 0, drop.last_timestamp or 0
-            gap = Gap(
-                type=drop.type,
-                codes=tuple(drop.by_code),
-                recovered=False,
-                by_code={},
-                from_timestamp=first,
-                to_timestamp=last,
-                ranges=drop.ranges,
-                why=f"{drop.count:,} events were dropped while the broker was away",
+    def _tell_losses(self) -> None:
+        now = time.monotonic()
+        if now >= self._losses_told_at + _TELL_EVERY and (losses := self._buffer.losses()):
+            self._losses_told_at = now
+            self._tell_each(losses)
+
+    def _tell_each(self, losses: Sequence[Loss]) -> None:
+        for drop, (happened, step) in ((one.drop, one.cause.value) for one in losses):
+            _log.warning(
+                "%d %s events were dropped %s; check that: %s",
+                drop.count,
+                drop.type,
+                happened,
+                step,
             )
-            self._tell(Notice(self._name, _now(), gap=gap))
+            self._notices.post(NoticeKind.DROP, drop)
+            if drop.type != "trade":  # these are fetched, or told as a gap
+                gap = Gap(
+                    type=drop.type,
+                    codes=tuple(drop.by_code),
+                    recovered=False,
+                    by_code={},
+                    from_timestamp=drop.first_timestamp or 0,
+                    to_timestamp=drop.last_timestamp or 0,
+                    ranges=drop.ranges,
+                    why=f"{drop.count:,} events were dropped {happened}",
+                )
+                self._reporter.tell_gap(gap)
 
     def _tell_gap(self, gap: Gap) -> None:
         _log.log(logging.INFO if gap.recovered else logging.WARNING, "%s", gap)
         self._notices.post(NoticeKind.GAP, gap)
-        if not gap.recovered and not covered(gap, self._others.values()):
-            self._tell(Notice(self._name, _now(), gap=gap))
+        if not gap.recovered:
+            self._reporter.tell_gap(gap)
+
+    # The end.
 
     def _last_things(self) -> None:
+        self._ending.set()
+        self._taps.remove()
+        self._buffer.refuse()
         self._add(self._joints.give_up("the relay was closed before it was fetched"))
-        drops = self._buffer.discard()
+        for gap in self._joints.gaps():
+            self._tell_gap(gap)
+        unavailable: Exception | None = None
         try:
-            if self._connected:
-                if self._unsent:
-                    self._send()
-                for gap in self._joints.gaps():
-                    self._tell_gap(gap)
-                self._tell_untold()
-        except BrokerUnavailable as error:
-            _log.warning("%s; check the broker, it did not get the last events", error)
-        for drop in drops:
-            self._tell_drop(drop)
-        self._left = bool(drops or self._unsent)
-        if self._unsent:
-            _log.warning(
-                "%s ended with %d events unsent: give close() more time, or check the broker",
-                self._name,
-                len(self._unsent),
-            )
+            if self._connected and self._error is None and self._unsent:
+                self._send()
+        except Exception as error:
+            unavailable = error
+        reader = EntryReader("float")
+        losses = self._buffer.close([reader.read(one.lane, one.payload) for one in self._unsent])
+        self._left, self._unsent = bool(losses), []
+        self._tell_each(losses)
+        try:
+            if self._connected and self._error is None and unavailable is None:
+                self._reporter.send_last(self._sink)
+        except Exception as error:
+            unavailable = error
+        if unavailable is not None:
+            _log.warning("%s; check the broker, it was not told the last of it", unavailable)
         self._connected = False
+        self._kept.clear()
         self._sink.close()
+        self._repairs.end()
+        self._notices.end()
 
     # The child of a fork.
 
@@ -484,6 +460,9 @@ class Relay:
         """Be closed: none of the threads exists here."""
         self._ending = threading.Event()
         self._ending.set()
+        self._buffer.disown()
+        self._taps.disown()
+        self._reporter.disown()
         self._repairs.disown()
         self._notices.disown()
         self._worker = Worker(self._worker.name, self._run)
@@ -507,7 +486,3 @@ class _Unattended:
 
     def disown(self) -> None:
         self._relay._disown()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

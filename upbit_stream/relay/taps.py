@@ -1,0 +1,120 @@
+"""What a relay has of the subscriptions that it publishes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from upbit_stream.config import OverflowPolicy
+from upbit_stream.delivery.channel import Channel
+from upbit_stream.errors import SubscriptionError
+from upbit_stream.relay.buffer import Buffer
+from upbit_stream.relay.lanes import Lane, check_relayable, lanes_of
+from upbit_stream.subscription import Subscription
+
+__all__ = ["Taps", "check_publishable"]
+
+
+def check_publishable(subscription: Subscription[Any]) -> None:
+    """:class:`SubscriptionError` for what cannot be published."""
+    channel = subscription._channel
+    check_relayable(channel.demand)
+    if channel.demand.type == "trade" and channel.overflow is OverflowPolicy.LATEST:
+        raise SubscriptionError(
+            "overflow='latest' leaves out trades, and who reads from a broker is to have all of "
+            "them: subscribe with another overflow for publish()"
+        )
+
+
+class _Tap:
+    """A callback of one subscription, and a watcher of its drops."""
+
+    def __init__(self, channel: Channel[Any], buffer: Buffer) -> None:
+        self.channel = channel
+        self._buffer = buffer
+        # When the newest one that came here was received. The dispatch thread's.
+        self._newest = 0
+
+    def __call__(self, event: Any) -> None:
+        self._buffer.put(event)
+        self._newest = event.received_at
+
+    def miss(self, events: Sequence[Any]) -> None:
+        """The queue has dropped these."""
+        # Of states only the latest were wanted then.
+        if self.channel.overflow is not OverflowPolicy.LATEST:
+            self._buffer.miss(events, self.channel.overflow)
+
+    def through(self, now: int) -> int:
+        """Up to when (``time.time_ns()``) all that was received has come here."""
+        return self._newest if self.channel.stats.queued else now
+
+    def remove(self) -> None:
+        """Be called no more."""
+        self.channel.remove_callbacks((self, self.miss))
+
+    def __repr__(self) -> str:
+        return "Relay.publish"
+
+
+class Taps:
+    """Those of one relay. Any thread may ask them."""
+
+    def __init__(self, buffer: Buffer) -> None:
+        self._buffer = buffer
+        # Guards the two below it. Not held while a channel is called.
+        self._lock = threading.Lock()
+        self._taps: tuple[_Tap, ...] = ()
+        self._ended = False
+
+    def add(self, subscription: Subscription[Any]) -> None:
+        """Have its events in the buffer, and know what it drops; once for each, and not at all
+        after :meth:`remove`. Raises as ``subscription(callback)`` does.
+        """
+        channel = subscription._channel
+        tap = _Tap(channel, self._buffer)
+        with self._lock:
+            if self._ended or any(one.channel is channel for one in self._taps):
+                return
+            self._taps = (*self._taps, tap)
+        channel.watch_drops(tap.miss)
+        try:
+            channel.add_callback(tap)
+        except BaseException:
+            with self._lock:
+                self._taps = tuple(one for one in self._taps if one is not tap)
+            tap.remove()
+            raise
+
+    def remove(self) -> None:
+        """Leave them all, and take no more."""
+        with self._lock:
+            taps, self._taps, self._ended = self._taps, (), True
+        for tap in taps:
+            tap.remove()
+
+    def disown(self) -> None:
+        """In the child of a fork: have none."""
+        self._lock, self._taps = threading.Lock(), ()
+
+    @property
+    def lanes(self) -> frozenset[Lane]:
+        """What is subscribed at this moment."""
+        return frozenset(lane for tap in self._taps for lane in lanes_of(tap.channel.demand))
+
+    @property
+    def live(self) -> frozenset[Lane]:
+        """The lanes of which something has come."""
+        return frozenset(
+            lane
+            for tap in self._taps
+            for lane in lanes_of(tap.channel.demand)
+            if tap.channel.latest_of(lane.code) is not None
+        )
+
+    def through(self) -> int:
+        """Up to when (``time.time_ns()``) all that was received has come to the buffer."""
+        now = time.time_ns()
+        return min((tap.through(now) for tap in self._taps), default=now)
