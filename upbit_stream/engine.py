@@ -34,7 +34,7 @@ from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
 from upbit_stream.recovery.gaps import Gap, narrow
 from upbit_stream.recovery.rest import RestClient
-from upbit_stream.silence import Lookup
+from upbit_stream.silence import BROKER_IS_SILENT, EXCHANGE_IS_SILENT, Lookup
 from upbit_stream.telling import Quiet
 from upbit_stream.totals import StreamStats, Totals
 from upbit_stream.workers import LOOK_AROUND, Worker, join_all
@@ -455,7 +455,8 @@ class Engine:
             if channel not in self._channels:
                 return  # another stream's
         if silent := channel.report_silent(codes):
-            lookup = Lookup(channel.demand.type, silent, self._markets, self.notices)
+            why = EXCHANGE_IS_SILENT if self._source is None else BROKER_IS_SILENT
+            lookup = Lookup(channel.demand.type, silent, self._markets, self.notices, why)
             with suppress(StreamClosedError):
                 self.companions.start(lookup)
 

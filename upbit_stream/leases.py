@@ -85,18 +85,23 @@ class Leases:
 
     def take(self, endpoint: Endpoint, overflow: OverflowPolicy) -> Carrier:
         """What carries a subscription with that policy."""
-        named = self._source is not None and self._source.name is not None
-        if overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys and not named:
-            # It may stop reading, so it must not share. Where there are keys it has to: the
-            # exchange may refuse a second connection of an account. So has a named consumer: two
-            # of the name would get a part each.
+        source = self._source
+        named = source is not None and source.name is not None
+        from_a_time = source is not None and source.since is not None
+        blocks = overflow is OverflowPolicy.BLOCK and not endpoint.needs_keys
+        if (blocks or from_a_time) and not named:
+            # What blocks may stop reading, so it must not share. Where there are keys it has to:
+            # the exchange may refuse a second connection of an account. What begins at a time must
+            # not join others, who are beyond it. A stream of a named consumer has one for all: its
+            # subscriptions would get a part each.
             return self._take(endpoint, alone=True)
         if self._shards is not None and not endpoint.needs_keys:
             self._shards.prepare()
             return self._shards
         lease = self._shared.get(endpoint)
         if lease is None or not lease.connection.serving:
-            lease = self._shared[endpoint] = self._take(endpoint)
+            # Two streams of one name share the work, not a connection.
+            lease = self._shared[endpoint] = self._take(endpoint, alone=named)
         return lease
 
     def _take(self, endpoint: Endpoint, *, alone: bool = False) -> Lease:

@@ -11,7 +11,15 @@ from upbit_stream.errors import SilentCodesWarning
 from upbit_stream.markets import MarketList, MarketListUnavailable
 from upbit_stream.workers import Worker, numbered
 
-__all__ = ["Lookup"]
+__all__ = ["BROKER_IS_SILENT", "EXCHANGE_IS_SILENT", "Lookup"]
+
+EXCHANGE_IS_SILENT = (
+    "the exchange is silent about codes that it does not know: check them, the subscription goes on"
+)
+BROKER_IS_SILENT = (
+    "a broker has only what is published to it: check the codes, and that upbit-stream publish (or "
+    "your Relay) has them; the subscription goes on"
+)
 
 _log = logging.getLogger("upbit_stream")
 
@@ -20,13 +28,15 @@ _NAMED = 10
 
 
 class Lookup:
-    """Finds out about silent codes on a thread of its own, and tells. A companion of the stream."""
+    """Finds out about silent codes on a thread of its own, and tells, and ``why`` that may be. A
+    companion of the stream.
+    """
 
     def __init__(
-        self, type_: str, codes: Sequence[str], markets: MarketList, notices: NoticeBoard
+        self, type_: str, codes: Sequence[str], markets: MarketList, notices: NoticeBoard, why: str
     ) -> None:
         self._worker = Worker(
-            numbered("upbit-lookup"), partial(_tell_silence, type_, codes, markets, notices)
+            numbered("upbit-lookup"), partial(_tell_silence, type_, codes, markets, notices, why)
         )
 
     @property
@@ -42,10 +52,10 @@ class Lookup:
 
 
 def _tell_silence(
-    type_: str, codes: Sequence[str], markets: MarketList, notices: NoticeBoard
+    type_: str, codes: Sequence[str], markets: MarketList, notices: NoticeBoard, why: str
 ) -> None:
-    """Tell ``on_error`` and the log that nothing comes of ``codes``. Asks for the market list,
-    which takes seconds at worst.
+    """Tell ``on_error`` and the log that nothing comes of ``codes``, and why that may be. Asks for
+    the market list, which takes seconds at worst.
     """
     try:
         suggestions = {code: markets.nearest(code) for code in codes}
@@ -56,9 +66,7 @@ def _tell_silence(
     named = [_describe(code, suggestions[code], known) for code in codes[:_NAMED]]
     more = f" and {len(codes) - _NAMED} more" if len(codes) > _NAMED else ""
     warning = SilentCodesWarning(
-        f"nothing has come of {type_} {', '.join(named)}{more}; the exchange is silent about "
-        "codes that "
-        "it does not know: check them, the subscription goes on",
+        f"nothing has come of {type_} {', '.join(named)}{more}; {why}",
         type=type_,
         codes=tuple(codes),
         suggestions=suggestions,

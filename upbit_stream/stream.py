@@ -65,10 +65,11 @@ class UpbitStream(Subscribing):
 
     ``source``: a broker to read from instead of the exchange, as ``"redis://host:6379"`` or a
     :class:`~upbit_stream.relay.RelaySource`; there a :class:`~upbit_stream.relay.Relay` publishes,
-    or ``upbit-stream publish``. Everything else stays as it is, for public market data.
+    or ``upbit-stream publish``. Everything else stays as it is, for public market data; what is
+    about connections to the exchange is the publisher's (``redundancy``, ``shard_above``).
 
-    ``ValueError`` for another region, or for a URL in the environment that is none; ``TypeError``
-    for keys that are no strings.
+    ``ValueError`` for another region, for a URL in the environment that is none, or for a setting
+    that a source does not go with; ``TypeError`` for keys that are no strings.
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class UpbitStream(Subscribing):
         self._region = find_region(region)
         credentials = find_credentials(access_key, secret_key)
         pool = default_pool() if pool is None else pool
-        self._engine = Engine(self._region, self._config, credentials, pool, _source_of(source))
+        self._engine = Engine(
+            self._region, self._config, credentials, pool, _source_of(source, self._config)
+        )
         # The threads that have called close(): each adds itself, and looks for itself alone.
         self._closed_by: set[int] = set()
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
@@ -316,9 +319,11 @@ def _nearest(name: str) -> str | None:
     return _MEANT.get(name) or nearest(name, known)
 
 
-def _source_of(source: str | RelaySource | None) -> RelaySource | None:
+def _source_of(source: str | RelaySource | None, config: StreamConfig) -> RelaySource | None:
     if source is None:
         return None
-    from upbit_stream.relay.place import as_source  # only here: few need it
+    from upbit_stream.relay.place import as_source, check_settings  # only here: few need it
 
-    return as_source(source)
+    place = as_source(source)
+    check_settings(config)
+    return place

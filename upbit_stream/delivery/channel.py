@@ -301,9 +301,14 @@ class Channel(Generic[E]):
         return self._error
 
     @property
+    def unread(self) -> bool:
+        """Whether nobody takes the events: there is no callback, and no iteration."""
+        return not self._callbacks and not self._iterated
+
+    @property
     def only_kept(self) -> bool:
         """Whether nobody takes the events: it is the history that they are wanted for."""
-        return self.history is not None and not self._callbacks and not self._iterated
+        return self.history is not None and self.unread
 
     @property
     def latest(self) -> dict[str, E]:

@@ -57,6 +57,10 @@ class Passage(NamedTuple):
     payloads: Sequence[bytes]
     #: Where the last of them stands.
     position: str
+    #: Of what was before these, and behind the position that was read from, something may be
+    #: missing, because the broker keeps no more: since when (milliseconds since the epoch, by the
+    #: broker's clock).
+    missed_since: int | None = None
 
 
 class Sink(Protocol):
@@ -98,8 +102,10 @@ class Source(Protocol):
     entries behind it.
     """
 
-    def open(self) -> None:
-        """Connect."""
+    def open(self) -> str:
+        """Connect; what names the broker's memory: another name than the last time says that it may
+        have lost what it had, and not for want of room.
+        """
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
         """The newest entry of each lane; those that are empty are left out."""
@@ -109,16 +115,12 @@ class Source(Protocol):
 
     def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         """The next entries behind these positions; waits ``timeout`` seconds at most for one. A
-        lane may have several passages.
+        lane may have several passages. What the broker had let go before it was read is told with
+        the first passage behind it.
         """
 
     def notices(self) -> Sequence[bytes]:
         """What came on the side channel since the last call; the first call begins."""
-
-    def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:
-        """The lanes that may have had more entries behind these positions than they have now,
-        because the broker keeps no more: from when until when (milliseconds since the epoch).
-        """
 
     def share(
         self, group: str, member: str, lanes: Sequence[Lane]

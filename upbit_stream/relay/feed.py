@@ -42,10 +42,6 @@ _HOUSEKEEPING = 1.0
 # Seconds between two looks at how far a named consumer has come.
 _COMMIT = 0.2
 
-# Seconds without reading, because a subscription that blocks had no room, after which it is looked
-# whether the broker still has what was to be read.
-_HELD_UP = 1.0
-
 # Seconds for which the end waits for callbacks, so that a named consumer notes what they got.
 _LAST_WORDS = 1.0
 
@@ -83,7 +79,7 @@ class Feed:
         self._source = open_source(place.url)
         member = f"{socket.gethostname()}-{os.getpid()}-{self.name}"
         self._following = Following(
-            place, member, self._source, self._router, self.traffic, observer, config.numbers
+            place, member, self._source, self._router, self.traffic, observer, config
         )
         self._worker = Worker(f"upbit-io-{self.name}", self._run)
         # Held while it is looked whether there is one: the watchdog and whoever closes may ask.
@@ -225,9 +221,9 @@ class Feed:
         self._end()
 
     def _open(self) -> None:
-        self._source.open()
+        memory = self._source.open()
         self._connected_at, self._missed = time.monotonic(), False
-        self._following.resume()
+        self._following.resume(memory)
         self._enter(ConnectionState.CONNECTED)
         _log.info("%s: connected", self._log_name)
 
@@ -259,7 +255,7 @@ class Feed:
         following, wishes = self._following, self.wishes
         housekeeping_at = commit_at = ping_at = time.monotonic()
         opened = self._connected_at or 0.0
-        held_up, held_since = False, 0.0
+        held_up = False
         while not wishes.closing:
             following.adopt(*wishes.fetch())
             following.answer(wishes.inquiries)
@@ -280,12 +276,7 @@ class Feed:
                 self._wait(_READ)
             else:
                 following.bring(_READ)
-            if self._router.hand_over():
-                if held_up and now - held_since > _HELD_UP:
-                    following.catch_up()
-                held_up = False
-            elif not held_up:
-                held_up, held_since = True, now
+            held_up = not self._router.hand_over()
 
     def _expire(self) -> None:
         """Close, if nobody has needed it for as long as it was to linger."""

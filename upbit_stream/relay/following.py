@@ -7,10 +7,11 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from upbit_stream.config import StreamConfig
 from upbit_stream.connection.inquiries import Inquiry
 from upbit_stream.connection.observer import ConnectionObserver
 from upbit_stream.connection.router import AnyChannel, Router
@@ -18,7 +19,7 @@ from upbit_stream.connection.traffic import Traffic
 from upbit_stream.errors import DecodingError, HealthWarning
 from upbit_stream.protocol.demands import Demand
 from upbit_stream.recovery.gaps import GapTally
-from upbit_stream.relay.brokers import Record, Source, public_url
+from upbit_stream.relay.brokers import Passage, Record, Source, public_url
 from upbit_stream.relay.entries import EntryReader
 from upbit_stream.relay.lanes import Lane, lanes_of
 from upbit_stream.relay.notices import ConsumerReport, Notice, PublisherReport, read_reports
@@ -32,6 +33,17 @@ _log = logging.getLogger("upbit_stream")
 
 # Seconds for which nobody publishes before that is told.
 _ABANDONED = 10.0
+
+# Seconds before the loss of a broker of which publishers send the trades again, if it has lost its
+# memory.
+_SENT_AGAIN = 60.0
+
+# Seconds for which the other members of a group have a lane though they do not answer, and which an
+# attempt to connect may take.
+_LEASE = 3.0
+
+# Milliseconds by which what was missed may be older than when the broker got it.
+_LATE = 2_000
 
 _replace: Any = msgspec.structs.replace
 
@@ -49,7 +61,7 @@ class Following:
         router: Router,
         traffic: Traffic,
         observer: ConnectionObserver,
-        numbers: Literal["float", "decimal"],
+        config: StreamConfig,
     ) -> None:
         self._place = place
         self._member = member
@@ -57,7 +69,10 @@ class Following:
         self._router = router
         self._traffic = traffic
         self._observer = observer
-        self._reader = EntryReader(numbers)
+        self._reader = EntryReader(config.numbers)
+        policy = config.reconnect
+        # Seconds after which every member of a group is back, that is.
+        self._all_back = _LEASE + policy.cap * (1 + policy.jitter)
         #: The lanes that are read, and up to where they were.
         self.positions: dict[Lane, str] = {}
         #: Events that had come before.
@@ -69,18 +84,44 @@ class Following:
         self._demands: dict[AnyChannel, Demand] = {}
         self._wanted: list[Lane] = []
         self._progress = Progress()
+        # What was delivered, and the broker was not told yet.
+        self._news: dict[Lane, str] = {}
         # Lanes that are read no more, and still to be left, with how far they were read.
         self._leaving: dict[Lane, str] = {}
+        # What names the broker's memory; None before the first time.
+        self._memory: str | None = None
+        self._read_at = time.monotonic()
+        # Lanes of which it is not known whether publishers have sent all of it again.
+        self._doubted: set[Lane] = set()
+        # Until when only what was ours is ours; and what others had before the broker forgot it.
+        self._others_wait_until = float("-inf")
+        self._orphans: set[Lane] = set()
         self._published_at = time.monotonic()
         self._abandoned = False
         self._reported = (time.monotonic(), 0)
 
     # What is wanted.
 
-    def resume(self) -> None:
-        """The broker is there, or there again."""
+    def resume(self, memory: str) -> None:
+        """The broker is there, or there again, with that memory."""
         self._published_at = time.monotonic()
+        if self._memory not in (None, memory):
+            self._remind()
+        # Not before: if it is lost meanwhile, all of that is done again.
+        self._memory = memory
         self._tell_notices()
+
+    def _remind(self) -> None:
+        """The broker has lost its memory."""
+        now = time.monotonic()
+        if now - self._read_at > _SENT_AGAIN:
+            self._doubted.update(self.positions)
+        if self._place.name is not None:
+            self._others_wait_until = now + self._all_back
+            self._orphans = set(self._wanted) - self.positions.keys()
+            self._share()
+            held = (*self.positions, *self._leaving)
+            self._source.commit(self._place.name, self._member, self._progress.noted(held), ())
 
     def adopt(self, version: int, channels: tuple[AnyChannel, ...]) -> None:
         """Serve these channels, and those only."""
@@ -92,6 +133,7 @@ class Following:
         self._router.update(channels)
         streaming = {lane for its in demands.values() if its.realtime for lane in lanes_of(its)}
         self._wanted = [lane for lane in wanted if lane in streaming]
+        self._progress.serve(_readers(demands))
         for lane in [one for one in self.positions if one not in streaming]:
             self._stop(lane)
         # For each lane whether someone wants nothing but its snapshot.
@@ -132,9 +174,9 @@ class Following:
                 self._newest[lane] = snapshot
             self._route(snapshots)
             self.positions.update(begun)
-        known = {lane: position for lane, position in lanes.items() if position is not None}
-        self._tell_trimmed(known)
-        self.positions.update(known)
+        self.positions.update(
+            (lane, position) for lane, position in lanes.items() if position is not None
+        )
 
     def _give_snapshots(self, lanes: Mapping[Lane, bool]) -> None:
         """Give those who wait for them the present states."""
@@ -170,20 +212,44 @@ class Following:
     def bring(self, timeout: float) -> None:
         """Read what is there, and sort it; waits ``timeout`` seconds at most for something."""
         events: list[Any] = []
-        for passage in self._source.read(self.positions, timeout):
+        missed = GapTally()
+        passages = self._source.read(self.positions, timeout)
+        self._read_at = time.monotonic()
+        for passage in passages:
             lane = passage.lane
             self.positions[lane] = passage.position
             self._traffic.messages += len(passage.payloads)
             self._traffic.bytes += sum(map(len, passage.payloads))
             came = self._reader.read_all(lane, passage.payloads, self._tell_undecodable)
+            if came and (passage.missed_since is not None or lane in self._doubted):
+                self._see_what_is_missing(passage, came[0], missed)
             news = list(filter(self._filter_of(lane), came))
             self.duplicates += len(came) - len(news)
             if news:
                 self._newest[lane] = news[-1]
                 events += news
+        self._tell_gaps(missed)
         if events:
             self._traffic.lag = max(0.0, (time.time_ns() - events[-1].received_at) / 1e6)
             self._router.route(events)
+
+    def _see_what_is_missing(self, passage: Passage, event: Any, missed: GapTally) -> None:
+        """What was between the last one that was read and ``event``, the first of ``passage``."""
+        lane = passage.lane
+        newest, since = self._newest.get(lane), passage.missed_since
+        self._doubted.discard(lane)
+        why = "the broker keeps no more; what came before was not read in time"
+        if since is None:
+            if newest is None or event.received_at <= newest.received_at:
+                return  # it was sent again from before that one on
+            why = "the broker came back without its memory, after longer than is sent again"
+        begin = _moment(newest) if newest is not None else max(0, (since or 0) - _LATE)
+        missed.add(lane.type, lane.code, begin, _moment(event), count=0, why=why)
+
+    def _tell_gaps(self, tally: GapTally) -> None:
+        for gap in tally.collect():
+            _log.warning("%s", gap)
+            self._observer.connection_gap(gap)
 
     def _filter_of(self, lane: Lane) -> Callable[[Any], bool]:
         is_new = self._filters.get(lane)
@@ -207,30 +273,48 @@ class Following:
         self._traffic.sample(now)
         self._router.lose_patience()
         self._router.tell_drops()
-        if self._place.name is None:
-            for channel, codes in self._router.find_silent():
-                self._observer.codes_silent(channel, codes)
-        else:
+        if self._place.name is not None:
             self._share()
+        for channel, codes in self._router.find_silent():
+            if silent := self._those_without_any(channel.demand.type, codes):
+                self._observer.codes_silent(channel, silent)
         self._tell_notices()
+
+    def _those_without_any(self, type_: str, codes: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of which nothing was ever published; what other members have is theirs to tell."""
+        if self._place.name is None:
+            return codes
+        nowhere = self._source.beginning(0)
+        return tuple(one for one in codes if self.positions.get(Lane(type_, one)) == nowhere)
 
     def _share(self) -> None:
         """Follow what is this member's part."""
         group = self._place.name or ""
-        mine, surplus = self._source.share(group, self._member, self._wanted)
+        if time.monotonic() < self._others_wait_until:
+            # The broker has forgotten who had what: the others come back for theirs.
+            held = list(dict.fromkeys((*self.positions, *self._leaving)))
+            mine, _ = self._source.share(group, self._member, held)
+            surplus: Sequence[Lane] = ()
+        else:
+            mine, surplus = self._source.share(group, self._member, self._wanted)
         for lane in [one for one in self.positions if one not in mine]:
             self.positions.pop(lane)  # it was taken away, because we did not answer for too long
+            self._newest.pop(lane, None)
+            self._news.pop(lane, None)
             self._progress.forget((lane,))
         for lane in surplus:
             if lane in self.positions:
                 self._stop(lane)
-        self._begin(
-            {
-                lane: position
-                for lane, position in mine.items()
-                if lane not in self.positions and lane not in self._leaving and lane not in surplus
-            }
-        )
+        fresh = {
+            lane: position
+            for lane, position in mine.items()
+            if lane not in self.positions and lane not in self._leaving and lane not in surplus
+        }
+        for lane in self._orphans & fresh.keys():
+            # Who had it did not come back, and how far it was is forgotten: rather twice.
+            fresh[lane] = fresh[lane] or self._source.beginning(0)
+            self._orphans.discard(lane)
+        self._begin(fresh)
 
     def commit(self) -> bool:
         """Everything that was read is in the channels: note what was delivered of it, and leave
@@ -240,20 +324,26 @@ class Following:
         if group is None:
             return True
         read = {**self.positions, **self._leaving}
-        news = self._progress.look(read, self._channels)
-        leaving = [
-            lane
-            for lane, position in self._leaving.items()
-            if self._progress.is_noted(lane, position)
-        ]
-        if news or leaving:
-            self._source.commit(group, self._member, news, leaving)
-            for lane in leaving:
-                del self._leaving[lane]
-            self._progress.forget(leaving)
-        return not self._leaving and all(
-            self._progress.is_noted(lane, position) for lane, position in self.positions.items()
-        )
+        settled = self._progress.is_settled
+        self._news.update(self._progress.look(read))
+        leaving = [lane for lane, position in self._leaving.items() if settled(lane, position)]
+        if self._news or leaving:
+            self._source.commit(group, self._member, self._news, leaving)
+            self._news = {}
+            self._forget(leaving)
+        return not self._leaving
+
+    def _forget(self, lanes: Iterable[Lane]) -> None:
+        for lane in lanes:
+            self._leaving.pop(lane, None)
+        self._progress.forget(lanes)
+
+    def abandon(self) -> None:
+        """Leave all at once, with what is noted of it."""
+        if self._leaving and self._place.name is not None:
+            leaving = list(self._leaving)
+            self._source.commit(self._place.name, self._member, {}, leaving)
+            self._forget(leaving)
 
     def leave(self) -> bool:
         """Note what was delivered, for the last time, and leave all; to be called again until
@@ -263,19 +353,6 @@ class Following:
             self._leaving.update(self.positions)
             self.positions = {}
         return self.commit()
-
-    def catch_up(self) -> None:
-        """Nothing was read for a while: see what is not there any more."""
-        self._tell_trimmed(self.positions)
-
-    def _tell_trimmed(self, positions: Mapping[Lane, str]) -> None:
-        tally = GapTally()
-        for lane, (begin, end) in self._source.trimmed(positions).items():
-            why = "the broker keeps no more; what came before was not read in time"
-            tally.add(lane.type, lane.code, begin, end, count=0, why=why)
-        for gap in tally.collect():
-            _log.warning("%s", gap)
-            self._observer.connection_gap(gap)
 
     def _tell_notices(self) -> None:
         for text in self._source.notices():
@@ -325,3 +402,18 @@ class Following:
             )
             _log.warning("%s", warning)
             self._observer.connection_error(warning)
+
+
+def _readers(demands: Mapping[AnyChannel, Demand]) -> Mapping[Lane, tuple[AnyChannel, ...]]:
+    """Who gets what comes of each lane."""
+    readers: dict[Lane, tuple[AnyChannel, ...]] = {}
+    for channel, demand in demands.items():
+        for lane in lanes_of(demand) if demand.realtime else ():
+            readers[lane] = (*readers.get(lane, ()), channel)
+    return readers
+
+
+def _moment(event: Any) -> int:
+    """The exchange's time of an event, in milliseconds."""
+    told: int | None = event.trade_timestamp if event.type == "trade" else event.timestamp
+    return event.received_at // 1_000_000 if told is None else told

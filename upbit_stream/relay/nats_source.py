@@ -48,6 +48,8 @@ class _Reading:
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.subscription: Any = None
+        #: See :attr:`~upbit_stream.relay.brokers.Passage.missed_since`; told once.
+        self.missed_since: int | None = None
         #: Whether it is to be begun anew, behind what was read of it by then.
         self.stopped = False
         self._number = 0
@@ -68,7 +70,8 @@ class _Reading:
 class _Run:
     """What was read of a lane."""
 
-    def __init__(self) -> None:
+    def __init__(self, missed_since: int | None) -> None:
+        self.missed_since = missed_since
         self.payloads: list[bytes] = []
         #: Sequence and milliseconds of the last one.
         self.place = ("", "")
@@ -88,9 +91,10 @@ class NatsSource:
         self._notices_of = ""
         self._listening = False
 
-    def open(self) -> None:
+    def open(self) -> str:
         self._stream = self._link.open()
         self._forget()
+        return self._stream
 
     def _forget(self) -> None:
         self._readings, self._listening = {}, False
@@ -111,7 +115,9 @@ class NatsSource:
             newest = await self._link.jetstream.get_last_msg(STREAM, subject_of(lane))
         except NotFoundError:
             return None
-        return Record(lane, f"{newest.seq}@0@{self._stream}", bytes(newest.data or b""))
+        came = getattr(newest, "time", None)  # older ones of nats-py do not tell it
+        moment = 0 if came is None else int(came.timestamp() * 1000)
+        return Record(lane, f"{newest.seq}@{moment}@{self._stream}", bytes(newest.data or b""))
 
     def beginning(self, milliseconds: int) -> str:
         return f"@{milliseconds}@" if milliseconds > 0 else ""
@@ -129,12 +135,15 @@ class NatsSource:
                 left = 0.0 if count else max(0.0, until - time.monotonic())
                 reading, place, payload = self._received.get(timeout=left)
                 if self._readings.get(reading.lane) is reading:
-                    run = runs.setdefault(reading.lane, _Run())
+                    run = runs.get(reading.lane)
+                    if run is None:
+                        run = runs[reading.lane] = _Run(reading.missed_since)
+                        reading.missed_since = None
                     run.payloads.append(payload)
                     run.place = place
                     count += 1
         return [
-            Passage(lane, run.payloads, "@".join((*run.place, self._stream)))
+            Passage(lane, run.payloads, "@".join((*run.place, self._stream)), run.missed_since)
             for lane, run in runs.items()
         ]
 
@@ -162,6 +171,8 @@ class NatsSource:
             received.put((reading, (sequence, moment[:-6]), message.data))
 
         reading.subscription = await self._subscribe(subject_of(lane), self._start(position), take)
+        # Behind it, so that nothing is let go in between; nothing was taken out yet.
+        reading.missed_since = await self._missed_since(lane, position)
         self._readings[lane] = reading
 
     def _start(self, position: str) -> dict[str, Any]:
@@ -199,26 +210,19 @@ class NatsSource:
             pending_bytes_limit=-1,
         )
 
-    def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:
-        self._link.check()
-        spans = self._link.call(self._trimmed(positions))
-        return {lane: span for lane, span in zip(positions, spans, strict=True) if span}
-
-    async def _trimmed(self, positions: Mapping[Lane, str]) -> list[tuple[int, int] | None]:
-        return await asyncio.gather(*(self._span(*one) for one in positions.items()))
-
-    async def _span(self, lane: Lane, position: str) -> tuple[int, int] | None:
+    async def _missed_since(self, lane: Lane, position: str) -> int | None:
+        """Since when something may be missing behind a position that is not there any more."""
         from nats.js.errors import NotFoundError
 
         sequence, moment, stream = _parts(position)
-        if not sequence or not moment or stream != self._stream:
+        if not sequence or stream != self._stream:
             return None
         try:
             await self._link.jetstream.get_msg(STREAM, seq=sequence)
         except NotFoundError:
             newest = await self._last(lane)
             if newest is not None and _parts(newest.position)[0] > sequence:
-                return moment, time.time_ns() // 1_000_000
+                return moment
         return None
 
     def notices(self) -> Sequence[bytes]:

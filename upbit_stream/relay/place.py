@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from upbit_stream.config import StreamConfig
 from upbit_stream.relay.brokers import check_url, public_url
 
-__all__ = ["RelaySource", "as_source"]
+__all__ = ["RelaySource", "as_source", "check_settings"]
 
 
 class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,13 +21,15 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
     ``nats://[user:password@]host:port``, ``tls://`` with TLS.
 
     Without more the stream begins now: with the newest event of each code as its snapshot.
-    ``since`` (an aware datetime): with the first event that the broker has of that time.
+    ``since`` (an aware datetime): with the first event that the broker has of that time; so does
+    every subscription and every code that comes later.
 
     ``name``: where the consumer of that name stopped; one that never began does so now, or at
-    ``since``. All streams of one name, in any number of processes, share the work: each code is
+    ``since``. All streams of one name, in this process or in others, share the work: each code is
     delivered by one of them at a time, in its order, and what one of them leaves or whoever dies
     left undone goes on with another within five seconds. What was delivered is noted five times a
     second: so after a crash the events of the last moment may come again, and none is left out.
+    What nobody takes (a subscription without a callback or an iteration) counts as delivered.
     """
 
     url: str
@@ -59,6 +62,22 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         # msgspec's own would show the password.
         return [("url", public_url(self.url)), ("since", self.since), ("name", self.name)]
+
+
+def check_settings(config: StreamConfig) -> None:
+    """``ValueError`` for what would do nothing with a broker as source."""
+    if config.redundancy != 1:
+        raise ValueError(
+            f"redundancy={config.redundancy} with source=…: a stream that reads from a broker has "
+            "no lines to the exchange; leave it out, and run two publishers, or give it to the "
+            "stream that publishes"
+        )
+    if config.shard_above is not None:
+        raise ValueError(
+            f"shard_above={config.shard_above!r} with source=…: a stream that reads from a broker "
+            "has no connections to the exchange; leave it out, or give it to the stream that "
+            "publishes"
+        )
 
 
 def _is_name(name: object) -> bool:

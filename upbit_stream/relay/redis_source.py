@@ -25,9 +25,16 @@ __all__ = ["RedisSource"]
 # costs more, because nothing of them is near any more when it is needed.
 _BATCH = 50
 
+# The position before every entry; and, behind a millisecond, that behind all that could come in it.
+_BEGINNING = "0-0"
+_BEFORE = f"-{2**64 - 1}"
+
 # Seconds from one read to the next, for each lane: a read names all of them, which costs the broker
 # 0.7 µs for each, whether there is anything or not. So it costs at most a tenth of its time.
 _PACE = 7e-6
+
+# Seconds between two reads in which no lane grows by more than it is to keep.
+_UNDOUBTED = 1.0
 
 # Milliseconds for which a member of a group has its lanes without a word. Others may take them over
 # a second later at worst, for each asks once a second.
@@ -89,13 +96,26 @@ class RedisSource:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: Any = None
+        self._memory = ""
         self._read_at = 0.0
+        # The lanes of which all was read, up to these positions: as long as they are read on, the
+        # broker cannot have let anything go.
+        self._whole: Mapping[Lane, str] = {}
+        # Whether the positions are of a memory that was lost: then what is not there was not let
+        # go for want of room, and the publishers send it again.
+        self._foreign = False
         self._notices_after: str | None = None
 
-    def open(self) -> None:
+    def open(self) -> str:
         self._client = connect(self._url)
         # As it comes: redis-py would make a dict of each entry.
         self._client.set_response_callback("XREAD", lambda answer, **options: answer)
+        with translated(self._url):
+            memory = str(self._client.info("server")["run_id"])
+        self._whole = {}
+        self._foreign = self._foreign or self._memory not in ("", memory)
+        self._memory = memory
+        return memory
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
         with translated(self._url):
@@ -110,37 +130,58 @@ class RedisSource:
         }
 
     def beginning(self, milliseconds: int) -> str:
-        return f"{milliseconds - 1}-{2**64 - 1}" if milliseconds > 0 else "0-0"
+        return f"{milliseconds - 1}{_BEFORE}" if milliseconds > 0 else _BEGINNING
 
     def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         lanes = {key_of(lane).encode(): lane for lane in positions}
         time.sleep(max(0.0, self._read_at + len(lanes) * _PACE - time.monotonic()))
+        late = time.monotonic() - self._read_at > _UNDOUBTED
         self._read_at = time.monotonic()
-        wait = max(1, int(timeout * 1000))  # 0 would be for ever
+        doubtful = {} if self._foreign else positions if late else self._unknown(positions)
+        reading = ("STREAMS", *lanes, *positions.values())
+        gone: Mapping[Lane, int] = {}
         with translated(self._url):
-            answer = self._opened.execute_command(
-                "XREAD", "COUNT", _BATCH, "BLOCK", wait, "STREAMS", *lanes, *positions.values()
-            )
-        return [
-            Passage(lanes[key], [fields[1] for _, fields in rows], rows[-1][0].decode())
-            for key, rows in answer or ()
-        ]
+            if doubtful:
+                gone, answer = self._read_checked(doubtful, reading)
+            else:
+                wait = max(1, int(timeout * 1000))  # 0 would be for ever
+                answer = self._opened.execute_command(
+                    "XREAD", "COUNT", _BATCH, "BLOCK", wait, *reading
+                )
+        self._foreign = False
+        passages = []
+        whole = dict(positions)
+        for key, rows in answer or ():
+            lane, position = lanes[key], rows[-1][0].decode()
+            payloads = [fields[1] for _, fields in rows]
+            passages.append(Passage(lane, payloads, position, gone.get(lane)))
+            whole[lane] = position
+            if len(rows) == _BATCH:
+                del whole[lane]  # there is more
+        self._whole = whole
+        return passages
 
-    def trimmed(self, positions: Mapping[Lane, str]) -> Mapping[Lane, tuple[int, int]]:
-        with translated(self._url):
-            pipeline = self._opened.pipeline(transaction=False)
-            for lane, position in positions.items():
-                pipeline.xrange(key_of(lane), position, position)
-                pipeline.xrange(key_of(lane), count=1)
-            answers = pipeline.execute() if positions else []
-        spans = {}
-        for (lane, position), there, first in zip(
-            positions.items(), answers[::2], answers[1::2], strict=True
-        ):
-            begin = _moment(position)
-            if not there and first and _moment(first[0][0].decode()) > begin:
-                spans[lane] = begin, _moment(first[0][0].decode())
-        return spans
+    def _read_checked(
+        self, doubtful: Mapping[Lane, str], reading: Sequence[Any]
+    ) -> tuple[Mapping[Lane, int], Any]:
+        """Read without waiting; and since when something may be missing from the lanes whose
+        positions are not there any more.
+        """
+        pipeline = self._opened.pipeline()  # one step, in which nothing is let go
+        for lane, position in doubtful.items():
+            pipeline.xrange(key_of(lane), position, position)
+        pipeline.execute_command("XREAD", "COUNT", _BATCH, *reading)
+        *found, answer = pipeline.execute()
+        gone = {
+            lane: _moment(position)
+            for (lane, position), there in zip(doubtful.items(), found, strict=True)
+            if not there and _is_entry(position)
+        }
+        return gone, answer
+
+    def _unknown(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        whole = self._whole
+        return {lane: place for lane, place in positions.items() if whole.get(lane) != place}
 
     def notices(self) -> Sequence[bytes]:
         with translated(self._url):
@@ -201,3 +242,8 @@ class RedisSource:
 
 def _moment(position: str) -> int:
     return int(position.partition("-")[0])
+
+
+def _is_entry(position: str) -> bool:
+    """Whether it is that of an entry, and not made by :meth:`RedisSource.beginning`."""
+    return not position.endswith(_BEFORE) and position != _BEGINNING
