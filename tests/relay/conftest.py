@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.relay.desk import Desk
 from tests.relay.servers import Broker, NatsServer, RedisServer, needs_nats, needs_redis
 from upbit_stream import StreamConfig, UpbitStream
+from upbit_stream.simulator import Simulator
 
 
 @pytest.fixture
@@ -34,3 +36,19 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """A broker of each kind, of the test's own."""
     with request.param() as server:
         yield server
+
+
+@pytest.fixture
+def desk(sim: Simulator, config: StreamConfig, broker: Broker) -> Iterator[Desk]:
+    """A market that is published to a broker of each kind."""
+    desk = Desk(sim, config, broker)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def redis_desk(sim: Simulator, config: StreamConfig, redis_server: RedisServer) -> Iterator[Desk]:
+    """A market that is published to a Redis."""
+    desk = Desk(sim, config, redis_server)
+    yield desk
+    desk.close()

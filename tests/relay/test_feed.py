@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from tests.conftest import GatedCallback, eventually
+from tests.relay.desk import Desk, ids
 from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import (
     AuthenticationError,
@@ -28,73 +27,10 @@ from upbit_stream import (
     Trade,
     UpbitStream,
 )
-from upbit_stream.relay import Relay, RelaySource, following
-from upbit_stream.relay.brokers import open_sink
-from upbit_stream.relay.lanes import Lane
-from upbit_stream.simulator import Simulator
+from upbit_stream.relay import RelaySource, following
 
 #: With real brokers, a minute or so: "pytest -m soak tests/relay".
 pytestmark = pytest.mark.soak
-
-
-class Desk:
-    """A simulator's market, published; and streams that read it."""
-
-    def __init__(self, sim: Simulator, config: StreamConfig, server: Broker) -> None:
-        self.sim = sim
-        self.server = server
-        self.config = config
-        self.stream = UpbitStream(config=config)
-        self.relay = Relay(self.stream, server.url)
-        self.relay.publish(
-            self.stream.trade(["KRW-BTC", "KRW-ETH"]),
-            self.stream.ticker(["KRW-BTC", "KRW-ETH"]),
-            self.stream.orderbook("KRW-BTC"),
-            self.stream.candle("KRW-BTC", unit="1m"),
-        )
-        self.stream.start()
-        eventually(lambda: self.relay.stats.published >= 6)
-
-    def reader(self, **settings: Any) -> UpbitStream:
-        """A stream on a connection of its own."""
-        settings = {"source": self.server.url, "config": self.config, **settings}
-        return UpbitStream(pool=ConnectionPool(), **settings)
-
-    def settle(self) -> None:
-        """Wait until everything that was made is published."""
-
-        lanes = {code: Lane("trade", code) for code in ("KRW-BTC", "KRW-ETH")}
-
-        def done() -> bool:
-            newest = sink.newest(list(lanes.values()))
-            ledgers = {lane: self.sim.ledger(code) for code, lane in lanes.items()}
-            return all(newest.get(lane, 0) >= ids[-1] for lane, ids in ledgers.items() if ids)
-
-        with closing(open_sink(self.server.url)) as sink:
-            sink.open()
-            eventually(done)
-
-    def close(self) -> None:
-        self.relay.close()
-        self.stream.close()
-
-
-@pytest.fixture
-def desk(sim: Simulator, config: StreamConfig, broker: Broker) -> Iterator[Desk]:
-    desk = Desk(sim, config, broker)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture
-def redis_desk(sim: Simulator, config: StreamConfig, redis_server: RedisServer) -> Iterator[Desk]:
-    desk = Desk(sim, config, redis_server)
-    yield desk
-    desk.close()
-
-
-def ids(trades: list[Trade]) -> list[int]:
-    return [trade.sequential_id for trade in trades]
 
 
 def test_callbacks_get_what_is_published(desk: Desk) -> None:
