@@ -110,6 +110,9 @@ class Source(Protocol):
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
         """The newest entry of each lane; those that are empty are left out."""
 
+    def at(self, positions: Mapping[Lane, str]) -> Mapping[Lane, Record]:
+        """The entries that stand at these positions; those that are not there are left out."""
+
     def beginning(self, milliseconds: int) -> str:
         """The position before the first entry that came at that time (since the epoch) or later."""
 

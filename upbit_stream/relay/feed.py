@@ -266,9 +266,6 @@ class Feed:
                 housekeeping_at = now + _HOUSEKEEPING
                 following.look(now)
                 self._expire()
-            if now >= commit_at and not held_up:
-                commit_at = now + _COMMIT
-                following.commit()
             if now >= ping_at:
                 ping_at = now + min(self._ping_interval, 2.0)
                 following.report()
@@ -277,6 +274,9 @@ class Feed:
             else:
                 following.bring(_READ)
             held_up = not self._router.hand_over()
+            if now >= commit_at and not held_up:
+                commit_at = now + _COMMIT
+                following.commit()
 
     def _expire(self) -> None:
         """Close, if nobody has needed it for as long as it was to linger."""

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from upbit_stream.relay.lanes import Lane, lanes_of
 from upbit_stream.relay.notices import ConsumerReport, Notice, PublisherReport, read_reports
 from upbit_stream.relay.place import RelaySource
 from upbit_stream.relay.progress import Progress
-from upbit_stream.relay.seen import make_filter
+from upbit_stream.relay.seen import Filter, make_filter
 
 __all__ = ["Following"]
 
@@ -77,7 +77,7 @@ class Following:
         self.positions: dict[Lane, str] = {}
         #: Events that had come before.
         self.duplicates = 0
-        self._filters: dict[Lane, Callable[[Any], bool]] = {}
+        self._filters: dict[Lane, Filter] = {}
         self._newest: dict[Lane, Any] = {}
         self._version = -1
         self._channels: tuple[AnyChannel, ...] = ()
@@ -114,6 +114,8 @@ class Following:
     def _remind(self) -> None:
         """The broker has lost its memory."""
         now = time.monotonic()
+        for one in self._filters.values():
+            one.expect_old_ones()
         if now - self._read_at > _SENT_AGAIN:
             self._doubted.update(self.positions)
         if self._place.name is not None:
@@ -170,13 +172,17 @@ class Following:
             snapshots = [self._as_snapshot(record) for record in newest.values()]
             for snapshot in filter(None, snapshots):
                 lane = Lane(snapshot.type, snapshot.code)
-                self._filter_of(lane)(snapshot)
+                self._filter_of(lane).is_new(snapshot)
                 self._newest[lane] = snapshot
             self._route(snapshots)
             self.positions.update(begun)
-        self.positions.update(
-            (lane, position) for lane, position in lanes.items() if position is not None
-        )
+        known = {lane: position for lane, position in lanes.items() if position is not None}
+        for record in self._source.at(known).values():
+            # Others had it; it tells what follows from what was before.
+            for event in self._read(record):
+                self._filter_of(record.lane).is_new(event)
+                self._newest[record.lane] = event
+        self.positions.update(known)
 
     def _give_snapshots(self, lanes: Mapping[Lane, bool]) -> None:
         """Give those who wait for them the present states."""
@@ -193,10 +199,14 @@ class Following:
         self._route([*snapshots, *map(self._as_snapshot, records)])
 
     def _as_snapshot(self, record: Record) -> Any:
-        events = self._reader.read_all(record.lane, [record.payload], self._tell_undecodable)
+        events = self._read(record)
         self._traffic.messages += 1
         self._traffic.bytes += len(record.payload)
         return _replace(events[0], stream_type="SNAPSHOT") if events else None
+
+    def _read(self, record: Record) -> Sequence[Any]:
+        """The event; nothing, if it is none."""
+        return self._reader.read_all(record.lane, [record.payload], self._tell_undecodable)
 
     def answer(self, inquiries: Iterable[Inquiry]) -> None:
         """Tell what is followed, as the exchange would."""
@@ -223,7 +233,7 @@ class Following:
             came = self._reader.read_all(lane, passage.payloads, self._tell_undecodable)
             if came and (passage.missed_since is not None or lane in self._doubted):
                 self._see_what_is_missing(passage, came[0], missed)
-            news = list(filter(self._filter_of(lane), came))
+            news = list(filter(self._filter_of(lane).is_new, came))
             self.duplicates += len(came) - len(news)
             if news:
                 self._newest[lane] = news[-1]
@@ -251,11 +261,11 @@ class Following:
             _log.warning("%s", gap)
             self._observer.connection_gap(gap)
 
-    def _filter_of(self, lane: Lane) -> Callable[[Any], bool]:
-        is_new = self._filters.get(lane)
-        if is_new is None:
-            is_new = self._filters[lane] = make_filter(lane.type)
-        return is_new
+    def _filter_of(self, lane: Lane) -> Filter:
+        known = self._filters.get(lane)
+        if known is None:
+            known = self._filters[lane] = make_filter(lane.type)
+        return known
 
     def _tell_undecodable(self, error: DecodingError) -> None:
         self._traffic.undecodable += 1

@@ -119,6 +119,26 @@ class NatsSource:
         moment = 0 if came is None else int(came.timestamp() * 1000)
         return Record(lane, f"{newest.seq}@{moment}@{self._stream}", bytes(newest.data or b""))
 
+    def at(self, positions: Mapping[Lane, str]) -> Mapping[Lane, Record]:
+        self._link.check()
+        found = self._link.call(self._at(positions))
+        return {record.lane: record for record in found if record is not None}
+
+    async def _at(self, positions: Mapping[Lane, str]) -> list[Record | None]:
+        return await asyncio.gather(*(self._entry(*one) for one in positions.items()))
+
+    async def _entry(self, lane: Lane, position: str) -> Record | None:
+        from nats.js.errors import NotFoundError
+
+        sequence, _, stream = _parts(position)
+        if not sequence or stream != self._stream:
+            return None
+        try:
+            message = await self._link.jetstream.get_msg(STREAM, seq=sequence)
+        except NotFoundError:
+            return None
+        return Record(lane, position, bytes(message.data or b""))
+
     def beginning(self, milliseconds: int) -> str:
         return f"@{milliseconds}@" if milliseconds > 0 else ""
 
@@ -212,18 +232,12 @@ class NatsSource:
 
     async def _missed_since(self, lane: Lane, position: str) -> int | None:
         """Since when something may be missing behind a position that is not there any more."""
-        from nats.js.errors import NotFoundError
-
         sequence, moment, stream = _parts(position)
-        if not sequence or stream != self._stream:
+        if not sequence or stream != self._stream or await self._entry(lane, position) is not None:
             return None
-        try:
-            await self._link.jetstream.get_msg(STREAM, seq=sequence)
-        except NotFoundError:
-            newest = await self._last(lane)
-            if newest is not None and _parts(newest.position)[0] > sequence:
-                return moment
-        return None
+        newest = await self._last(lane)
+        is_behind = newest is not None and _parts(newest.position)[0] > sequence
+        return moment if is_behind else None
 
     def notices(self) -> Sequence[bytes]:
         self._link.check()

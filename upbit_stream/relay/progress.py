@@ -38,6 +38,9 @@ class Progress:
         wants any more are remembered.)
         """
         self._readers.update(readers)
+        # With the others it is looked at once more.
+        for lane in readers:
+            self._given_up.pop(lane, None)
 
     def look(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
         """Everything before these ``positions`` was put into the channels. Which positions are

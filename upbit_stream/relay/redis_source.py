@@ -129,6 +129,18 @@ class RedisSource:
             if rows
         }
 
+    def at(self, positions: Mapping[Lane, str]) -> Mapping[Lane, Record]:
+        with translated(self._url):
+            pipeline = self._opened.pipeline(transaction=False)
+            for lane, position in positions.items():
+                pipeline.xrange(key_of(lane), position, position)
+            answers = pipeline.execute() if positions else []
+        return {
+            lane: Record(lane, position, rows[0][1][b"e"])
+            for (lane, position), rows in zip(positions.items(), answers, strict=True)
+            if rows
+        }
+
     def beginning(self, milliseconds: int) -> str:
         return f"{milliseconds - 1}{_BEFORE}" if milliseconds > 0 else _BEGINNING
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from upbit_stream.recovery.history import IDS_PER_MS
 
-__all__ = ["make_filter"]
+__all__ = ["Filter", "make_filter"]
 
 # Ids of trades that are remembered for each lane: so many at least, twice as many at most.
 _REMEMBERED = 4096
@@ -17,9 +16,19 @@ _REMEMBERED = 4096
 _LATE = 2_000
 
 
-def make_filter(type_: str) -> Callable[[Any], bool]:
-    """What tells, event after event of one lane, whether it is new."""
-    return _SeenTrades().is_new if type_ == "trade" else _SeenStates().is_new
+class Filter(Protocol):
+    """Tells what is new of one lane."""
+
+    def is_new(self, event: Any) -> bool:
+        """Whether it is, asked of one event after the other."""
+
+    def expect_old_ones(self) -> None:
+        """What came before the first one that was asked for may come now, and is not new."""
+
+
+def make_filter(type_: str) -> Filter:
+    """A filter for the events of one lane."""
+    return _SeenTrades() if type_ == "trade" else _SeenStates()
 
 
 class _SeenTrades:
@@ -28,7 +37,7 @@ class _SeenTrades:
     """
 
     def __init__(self) -> None:
-        self._newest = 0
+        self._first = self._newest = 0
         self._recent: set[int] = set()
         self._older: set[int] = set()
         # The newest one when the recent ones began; and the one up to which nothing is remembered.
@@ -38,6 +47,7 @@ class _SeenTrades:
     def is_new(self, trade: Any) -> bool:
         id_ = trade.sequential_id or 0
         if not self._newest:
+            self._first = id_
             is_snapshot = trade.stream_type == "SNAPSHOT"
             self._floor = id_ if is_snapshot else id_ - _LATE * IDS_PER_MS
             self._began_after = self._floor
@@ -50,6 +60,9 @@ class _SeenTrades:
             self._older, self._recent = self._recent, set()
             self._floor, self._began_after = self._began_after, self._newest
         return True
+
+    def expect_old_ones(self) -> None:
+        self._floor = max(self._floor, self._first)
 
 
 class _SeenStates:
@@ -66,3 +79,6 @@ class _SeenStates:
                 return False
         self._last = event
         return True
+
+    def expect_old_ones(self) -> None:
+        """They are told by their times."""
