@@ -19,7 +19,7 @@ from upbit_stream.relay import RelaySource
 pytestmark = pytest.mark.soak
 
 CODES = ("KRW-BTC", "KRW-ETH")
-CONFIG = StreamConfig(reconnect=ReconnectPolicy(cap=0.2))
+CONFIG = StreamConfig(reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
 
 
 @pytest.fixture
@@ -39,7 +39,9 @@ class Member:
 
     def __init__(self, source: str, pool: ConnectionPool | None = None) -> None:
         self.trades: list[Trade] = []
-        self.stream = Stream(source=source, config=CONFIG, pool=pool or ConnectionPool())
+        self.stream = Stream(
+            source=source, config=CONFIG, pool=ConnectionPool() if pool is None else pool
+        )
         self.stream.trade(CODES, callback=self.trades.append)
 
     @property

@@ -46,7 +46,7 @@ class Consumer:
     """A stream that reads KRW-BTC's trades. A context manager."""
 
     def __init__(self, source: str, callback: Any = None, **settings: Any) -> None:
-        config = StreamConfig(reconnect=ReconnectPolicy(cap=0.2))
+        config = StreamConfig(reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
         self.stream = UpbitStream(source=source, config=config, pool=ConnectionPool())
         self.trades: list[Trade] = []
         self.gaps: list[Gap] = []

@@ -139,6 +139,12 @@ _OF_CONNECTIONS: tuple[tuple[_Make, str, str, Callable[[_Line], float | None]], 
         lambda line: _ago(line.health.last_message_age),
     ),
     (
+        _gauge,
+        "connection_lag_seconds",
+        "Of one to a broker: from the publisher's receipt of the newest event to its arrival.",
+        lambda line: _in_seconds(line.health.lag),
+    ),
+    (
         _counter,
         "connection_messages",
         "Messages that came over the connection.",

@@ -45,8 +45,15 @@ _COMMIT = 0.2
 # Seconds for which the end waits for callbacks, so that a named consumer notes what they got.
 _LAST_WORDS = 1.0
 
-# Seconds between what nobody thought of and the next attempt.
+# Seconds between what nobody thought of and the next attempt; how often in a row it may happen
+# before that is the end; and seconds of service after which it is a row no more.
 _AFTER_STUMBLING = 1.0
+_STUMBLES = 3
+_STEADY = 10.0
+
+
+class _Renewal(BrokerUnavailable):
+    """Nothing is wrong: it was asked for."""
 
 
 class Feed:
@@ -191,7 +198,7 @@ class Feed:
     # The I/O thread.
 
     def _run(self) -> None:
-        attempt = 0
+        attempt = stumbles = 0
         while not self.wishes.closing:
             try:
                 self._open()
@@ -200,6 +207,8 @@ class Feed:
             except BrokerRefused as error:
                 self._fail(error)
                 return
+            except _Renewal as error:
+                self._lose(str(error), 0.0)
             except BrokerUnavailable as error:
                 limit = self._policy.max_attempts
                 if limit is not None and attempt >= limit:
@@ -210,15 +219,33 @@ class Feed:
                     told.__cause__ = error
                     self._fail(told)
                     return
-                self._lose(
-                    str(error), reconnect_delay(self._policy, attempt, random.uniform(-1, 1))
-                )
+                delay = reconnect_delay(self._policy, attempt, random.uniform(-1, 1))
+                if self.traffic.reconnects:  # a first loss is healed at once
+                    delay = max(delay, self._policy.min_interval - self._uptime)
+                self._lose(str(error), delay)
                 attempt += 1
             except Exception as error:  # a dead I/O thread must never look like a quiet market
                 with suppress(Exception):  # it may be the logging that failed
-                    _log.exception("%s: a bug; connecting again", self._log_name)
-                self._lose(f"{type(error).__name__}: {error}", _AFTER_STUMBLING)
+                    _log.exception("%s: a bug, or what no relay has written", self._log_name)
+                stumbles = 1 if self._uptime > _STEADY else stumbles + 1
+                what = f"{type(error).__name__}: {error}"
+                if stumbles >= _STUMBLES:
+                    stumbled = ConnectionFailedError(
+                        f"ended after {stumbles} times in a row of {what}; look whether something "
+                        "else writes to that broker, and otherwise report the traceback that is "
+                        "in the log"
+                    )
+                    stumbled.__cause__ = error
+                    self._fail(stumbled)
+                    return
+                self._lose(what, _AFTER_STUMBLING)
         self._end()
+
+    @property
+    def _uptime(self) -> float:
+        """Seconds for which the broker has been there; endless when it is not."""
+        since = self._connected_at
+        return float("inf") if since is None else time.monotonic() - since
 
     def _open(self) -> None:
         memory = self._source.open()
@@ -228,7 +255,7 @@ class Feed:
         _log.info("%s: connected", self._log_name)
 
     def _lose(self, cause: str, delay: float) -> None:
-        self._source.close()
+        self._let_go()
         was_there = self._connected_at is not None
         self._connected_at = None
         if was_there:
@@ -260,7 +287,7 @@ class Feed:
             following.adopt(*wishes.fetch())
             following.answer(wishes.inquiries)
             if (reason := wishes.renewal(opened)) is not None:
-                raise BrokerUnavailable(reason)
+                raise _Renewal(reason)
             now = time.monotonic()
             if now >= housekeeping_at:
                 housekeeping_at = now + _HOUSEKEEPING
@@ -288,20 +315,34 @@ class Feed:
             self._enter(ConnectionState.DISCONNECTING)
         self._router.finish()
         if self._connected_at is not None:
-            until = time.monotonic() + _LAST_WORDS
-            try:
-                while not self._following.leave() and time.monotonic() < until:
-                    time.sleep(0.01)
-            except BrokerUnavailable as error:
-                _log.info("%s: %s at the end", self._log_name, error)
+            self._take_leave()
         self._free()
         self._enter(ConnectionState.DISCONNECTED)
+
+    def _take_leave(self) -> None:
+        """Have it noted what was delivered, and others go on with the rest."""
+        until = time.monotonic() + _LAST_WORDS
+        try:
+            while not self._following.leave() and time.monotonic() < until:
+                time.sleep(0.01)
+            self._following.abandon()
+        except BrokerUnavailable as error:
+            _log.info("%s: %s at the end", self._log_name, error)
+        except Exception:  # it is the end all the same
+            _log.exception("%s: a bug at the end; please report it", self._log_name)
 
     def _free(self) -> None:
         self._connected_at = None
         self._over = True
-        self._source.close()
+        self._let_go()
         self.wishes.end()
+
+    def _let_go(self) -> None:
+        """Close the source, whatever state it is in."""
+        try:
+            self._source.close()
+        except Exception as error:
+            _log.info("%s: %s when it was closed", self._log_name, error)
 
     def _fail(self, error: UpbitStreamError) -> None:
         """The end that no attempt can heal."""

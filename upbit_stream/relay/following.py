@@ -72,7 +72,8 @@ class Following:
         self._reader = EntryReader(config.numbers)
         policy = config.reconnect
         # Seconds after which every member of a group is back, that is.
-        self._all_back = _LEASE + policy.cap * (1 + policy.jitter)
+        longest = max(policy.cap * (1 + policy.jitter), policy.min_interval)
+        self._all_back = _LEASE + longest
         #: The lanes that are read, and up to where they were.
         self.positions: dict[Lane, str] = {}
         #: Events that had come before.
