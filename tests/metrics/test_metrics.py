@@ -27,7 +27,9 @@ from tests.conftest import PATIENCE, GatedCallback, eventually, our_threads
 from upbit_stream import ReconnectPolicy, StreamClosedError, StreamConfig, UpbitStream
 from upbit_stream.connection.traffic import RECONNECT_KINDS
 from upbit_stream.metrics import dashboard
+from upbit_stream.metrics.relay import RelayCollector
 from upbit_stream.metrics.server import MetricsServer
+from upbit_stream.relay import Relay
 from upbit_stream.simulator import Simulator
 
 PREFIX = "upbit_stream_"
@@ -343,6 +345,15 @@ def exported() -> dict[str, set[str]]:
             names: dict[str, set[str]] = {}
             for name, labels in read(stream.metrics.registry):
                 names.setdefault(PREFIX + name, set()).update(label for label, _ in labels)
+            # What only a stream that reads from a broker has.
+            for family in stream.metrics.registry.collect():
+                if not family.samples:
+                    names.setdefault(family.name, set(getattr(family, "_labelnames", ())))
+            with Relay(stream, "redis://127.0.0.1:1") as relay:
+                registry = CollectorRegistry()
+                registry.register(RelayCollector(relay))
+                for name, _ in read(registry):
+                    names.setdefault(PREFIX + name, set())
     return {name: {*labels, "instance", "job"} for name, labels in names.items()}
 
 
