@@ -226,7 +226,9 @@ class Feed:
                 attempt += 1
             except Exception as error:  # a dead I/O thread must never look like a quiet market
                 with suppress(Exception):  # it may be the logging that failed
-                    _log.exception("%s: a bug, or a strange entry; connecting again", self._log_name)
+                    _log.exception(
+                        "%s: a bug, or a strange entry; connecting again", self._log_name
+                    )
                 stumbles = 1 if self._uptime > _STEADY else stumbles + 1
                 what = f"{type(error).__name__}: {error}"
                 if stumbles >= _STUMBLES:
