@@ -118,6 +118,7 @@ def test_other_settings() -> None:
         StreamConfig(shard_above=100, redundancy=2)
 
 
+@pytest.mark.long
 def test_a_load_that_is_too_much_is_spread_and_nothing_is_lost_or_doubled() -> None:
     states: list[ConnectionState] = []
     trades: list[Trade] = []
@@ -308,6 +309,7 @@ def test_a_connection_that_is_lost_in_the_middle_of_a_move(which: int) -> None:
     assert our_threads() == []
 
 
+@pytest.mark.long
 def test_an_old_connection_that_lags_is_waited_for() -> None:
     with Simulator(rate=600, codes=CODES) as sim, UpbitStream(config=sharded(sim)) as stream:
         trades: list[Trade] = []
