@@ -33,9 +33,6 @@ from upbit_stream.relay.brokers import open_sink
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.simulator import Simulator
 
-#: With real brokers, a minute or so: "pytest -m soak tests/relay".
-pytestmark = pytest.mark.soak
-
 
 class Desk:
     """A simulator's market, published; and streams that read it."""

@@ -16,7 +16,7 @@ from upbit_stream.relay.entries import Entry
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.redis_sink import RedisSink
 
-pytestmark = [needs_redis, pytest.mark.soak]
+pytestmark = needs_redis
 
 BTC = Lane("trade", "KRW-BTC")
 ETH = Lane("trade", "KRW-ETH")

@@ -17,9 +17,6 @@ from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.relay import Relay
 from upbit_stream.simulator import Simulator
 
-#: With real brokers, a minute or so: "pytest -m soak tests/relay".
-pytestmark = pytest.mark.soak
-
 BTC = Lane("trade", "KRW-BTC")
 
 
