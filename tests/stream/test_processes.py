@@ -42,7 +42,7 @@ class Bookkeeper:
         )
 
 
-@pytest.mark.long
+@pytest.mark.alone  # it takes all that the machine has
 def test_a_million_trades_of_200_codes_each_once_and_in_order() -> None:
     with SimulatorProcess("--rate", "0", "--codes", "200", "--ledger-size", "100000") as sim:
         codes: list[str] = sim.do("codes")
