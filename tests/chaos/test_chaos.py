@@ -11,6 +11,7 @@ from tests.chaos.run import Chaos, Settings
 SEEDS = (1, 2, 3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lines", [1, 2])
 def test_fifty_faults(lines: int) -> None:
     report = Chaos(Settings(faults=50, seed=1, lines=lines, pace=0.4, rate=500)).run()

@@ -56,6 +56,7 @@ def bring_trades_out_of_order(sim: Simulator) -> None:
     sim.reorder_trades(ratio=0.2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("trouble", "sign"),
     [

@@ -535,8 +535,9 @@ def test_what_happened_to_orders_meanwhile_is_told_as_missing(
 
 
 def test_where_rest_is_not_to_be_had_live_trades_do_not_wait_for_long(
-    config: StreamConfig, sim: Simulator
+    config: StreamConfig, sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("upbit_stream.recovery.rest._RETRY", ReconnectPolicy(base=0.02, cap=0.2))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     with UpbitStream(config=dataclasses.replace(config, rest_url=nowhere)) as stream:

@@ -189,6 +189,7 @@ def test_a_mute_line_is_replaced(lines: tuple[UpbitStream, Witnesses], sim: Simu
     mute = sim.connections[0]
     sim.mute(mute)
     eventually(lambda: mute not in sim.connections)
+    eventually(lambda: stream.health().recent_reconnects)
     (cause,) = {one.cause for one in stream.health().recent_reconnects}
     assert cause == "it sends nothing, while the other line does"
     sim.rate = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import random
 import shutil
 import signal
 import socket
@@ -22,21 +24,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Broker", "NatsServer", "RedisServer", "needs_nats", "needs_redis"]
 
-needs_redis = pytest.mark.skipif(
-    shutil.which("redis-server") is None,
-    reason="redis-server is not there: install your system's package of that name",
-)
-needs_nats = pytest.mark.skipif(
-    shutil.which("nats-server") is None,
-    reason="nats-server is not there: install your system's package of that name",
-)
+# Where systems have programs of administrators, which not everyone's PATH leads to.
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
+
+REDIS = shutil.which("redis-server", path=_PATH)
+NATS = shutil.which("nats-server", path=_PATH)
+
+_HOW = "is not there; on Debian: apt-get install redis-server nats-server"
+needs_redis = pytest.mark.skipif(REDIS is None, reason=f"redis-server {_HOW}")
+needs_nats = pytest.mark.skipif(NATS is None, reason=f"nats-server {_HOW}")
+
+# Outside of what systems take for outgoing connections: one that is started again finds it free.
+_PORTS = range(20_000, 32_000)
 
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    for port in random.sample(_PORTS, 50):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError(f"no free port in {_PORTS}")
 
 
 class Broker(ABC):
@@ -126,7 +133,7 @@ class RedisServer(Broker):
 
     def _command(self) -> list[str]:
         where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._place)]
-        return ["redis-server", *where, "--save", ""]
+        return [REDIS or "redis-server", *where, "--save", ""]
 
     def _answers(self) -> bool:
         return self._says(b"PING\r\n").startswith((b"+PONG", b"-NOAUTH"))
@@ -147,7 +154,7 @@ class NatsServer(Broker):
 
     def _command(self) -> list[str]:
         where = ["-a", "127.0.0.1", "-p", str(self.port), "-sd", str(self._place)]
-        return ["nats-server", "-js", *where]
+        return [NATS or "nats-server", "-js", *where]
 
     def _answers(self) -> bool:
         return self._says(b"").startswith(b"INFO")

@@ -13,7 +13,7 @@ from tests.conftest import eventually
 from tests.relay.servers import RedisServer, needs_redis
 from upbit_stream import ConnectionPool, UpbitStream
 
-pytestmark = [needs_redis, pytest.mark.soak]
+pytestmark = needs_redis
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.examples.conftest import ctrl_c_is_not_ignored
 from tests.examples.script import Script
 from tests.relay.servers import RedisServer, needs_redis
@@ -14,7 +12,7 @@ from upbit_stream.simulator import Simulator
 
 __all__ = ["ctrl_c_is_not_ignored"]
 
-pytestmark = [needs_redis, pytest.mark.soak]
+pytestmark = needs_redis
 
 
 def test_two_strategies_read_what_one_publishes(redis_server: RedisServer, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from upbit_stream import (
 )
 from upbit_stream.indicators import BollingerBands, Volume
 
-pytestmark = [pytest.mark.soak, needs_redis]
+pytestmark = needs_redis
 
 
 class Stage:

@@ -29,9 +29,6 @@ from upbit_stream import (
 )
 from upbit_stream.relay import RelaySource, following
 
-#: With real brokers, a minute or so: "pytest -m soak tests/relay".
-pytestmark = pytest.mark.soak
-
 
 def test_callbacks_get_what_is_published(desk: Desk) -> None:
     trades: list[Trade] = []

@@ -16,8 +16,6 @@ from upbit_stream import ConnectionPool, ConnectionState, ReconnectPolicy, Strea
 from upbit_stream import UpbitStream as Stream
 from upbit_stream.relay import RelaySource
 
-pytestmark = pytest.mark.soak
-
 CODES = ("KRW-BTC", "KRW-ETH")
 CONFIG = StreamConfig(reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
 

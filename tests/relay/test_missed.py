@@ -24,8 +24,6 @@ from upbit_stream import (
 from upbit_stream.recovery.history import IDS_PER_MS
 from upbit_stream.relay import following, nats_source
 
-pytestmark = pytest.mark.soak
-
 _KEEPS = 1000
 
 

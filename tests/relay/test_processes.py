@@ -14,8 +14,6 @@ from tests.process import SimulatorProcess
 from tests.relay.processes import Publisher, Reader
 from tests.relay.servers import Broker
 
-pytestmark = pytest.mark.soak
-
 CODES = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 
 
@@ -140,6 +138,7 @@ def test_the_broker_is_away_for_a_while(
         publisher.close()
 
 
+@pytest.mark.alone
 def test_the_codes_of_a_member_that_dies_go_on_with_the_others(
     market: SimulatorProcess, broker: Broker
 ) -> None:

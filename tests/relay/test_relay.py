@@ -15,9 +15,6 @@ from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.relay import Relay
 from upbit_stream.simulator import Simulator
 
-#: With real brokers, a minute or so: "pytest -m soak tests/relay".
-pytestmark = pytest.mark.soak
-
 
 def test_every_event_is_published_in_its_order(
     sim: Simulator, stream: UpbitStream, broker: Broker

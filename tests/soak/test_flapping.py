@@ -11,7 +11,7 @@ import pytest
 from upbit_stream.simulator import Simulator
 
 
-@pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [6.5, pytest.param(90.0, marks=pytest.mark.soak)])
 def test_a_flapping_server(sim: Simulator, seconds: float) -> None:
     stop = threading.Event()

@@ -67,8 +67,9 @@ def change(
             subscriptions.pop(chosen).close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("operations", "seconds"), [(200, 10.0), pytest.param(1000, 60.0, marks=pytest.mark.soak)]
+    ("operations", "seconds"), [(200, 6.0), pytest.param(1000, 60.0, marks=pytest.mark.soak)]
 )
 def test_the_exchange_believes_what_is_meant(operations: int, seconds: float) -> None:
     """On all three endpoints, spread over a while, with the exchange's limits in force."""

@@ -264,6 +264,7 @@ def test_a_logging_handler_that_raises_ends_nothing(config: StreamConfig, sim: S
         assert "stumbled: OSError" in stream.health().recent_reconnects[-1].cause
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
 def test_a_pause_of_the_whole_process_is_no_reason_to_reconnect(sim: Simulator) -> None:
     script = """

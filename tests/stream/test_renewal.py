@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import eventually, our_threads
 from upbit_stream import ConnectionState, Orderbook, StreamConfig, Ticker, Trade, UpbitStream
-from upbit_stream.connection import renewal
+from upbit_stream.connection import renewal, session, staleness
 from upbit_stream.simulator import Simulator
 
 
@@ -137,6 +137,13 @@ def test_closing_in_the_middle_of_a_renewal(config: StreamConfig, sim: Simulator
     assert our_threads() == []
 
 
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a connection usually has is known after five looks: four a second."""
+    monkeypatch.setattr(session, "_HOUSEKEEPING", 0.25)
+    monkeypatch.setattr(staleness, "_LOOK", 0.25)
+
+
 def busy(sim: Simulator, stream: UpbitStream, seconds: float) -> None:
     """Let the connection be busy for so long, so that it is known to be."""
     sim.rate = 200
@@ -144,6 +151,7 @@ def busy(sim: Simulator, stream: UpbitStream, seconds: float) -> None:
     sim.rate = 0
 
 
+@pytest.mark.usefixtures("quick_looks")
 def test_a_mute_socket_is_replaced(
     config: StreamConfig, sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,7 +162,7 @@ def test_a_mute_socket_is_replaced(
         trades: list[Trade] = []
         stream.trade(sim.codes, trades.append)
         sim.rate = 200
-        stream.run(6.5)
+        stream.run(2.5)
         sim.mute()
         eventually(lambda: stream.stats.reconnects == 1)
         count = len(trades)
@@ -178,7 +186,10 @@ def test_a_mute_socket_is_replaced(
     ]
 
 
-def test_a_slow_socket_is_replaced(sim: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slow_socket_is_replaced(
+    sim: Simulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staleness, "_SLOW", 500.0)
     config = StreamConfig(url=sim.url, ping_interval=0.1)
     states: list[ConnectionState] = []
     trades: list[Trade] = []
@@ -189,7 +200,7 @@ def test_a_slow_socket_is_replaced(sim: Simulator, caplog: pytest.LogCaptureFixt
         (slow,) = sim.connections
         eventually(lambda: (stream.health().latency_p99 or 1000) < 200)
         stream.run(1)
-        sim.slow_down(delay=1.2, connection=slow)
+        sim.slow_down(delay=0.7, connection=slow)
         late = sim.trade("KRW-BTC")
         eventually(lambda: stream.stats.reconnects == 1)
         eventually(lambda: slow not in sim.connections)
@@ -208,13 +219,14 @@ def test_a_slow_socket_is_replaced(sim: Simulator, caplog: pytest.LogCaptureFixt
     ]
 
 
+@pytest.mark.usefixtures("quick_looks")
 def test_a_market_that_goes_quiet_costs_no_connection(sim: Simulator) -> None:
     config = StreamConfig(url=sim.url, stale_after=1.0)
     with UpbitStream(config=config) as stream:
         trades = stream.trade(sim.codes, overflow="latest")
         stream.ticker(sim.codes, overflow="latest")
         stream.start()
-        busy(sim, stream, 6.5)
+        busy(sim, stream, 2.5)
         requests = len(sim.requests)
         # It is asked; what the snapshots say is what is known.
         eventually(lambda: len(sim.requests) >= requests + 1)
@@ -225,12 +237,13 @@ def test_a_market_that_goes_quiet_costs_no_connection(sim: Simulator) -> None:
         assert stream.stats.reconnects == 0
 
 
+@pytest.mark.usefixtures("quick_looks")
 def test_one_that_sends_snapshots_but_no_trades_is_replaced(sim: Simulator) -> None:
     config = StreamConfig(url=sim.url, stale_after=1.0)
     with UpbitStream(config=config) as stream:
         stream.trade(sim.codes, overflow="latest")
         stream.start()
-        busy(sim, stream, 6.5)
+        busy(sim, stream, 2.5)
         sim.drop_trades(ratio=1.0)
         sim.rate = 200
         eventually(lambda: stream.stats.reconnects == 1)

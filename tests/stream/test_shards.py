@@ -23,7 +23,9 @@ from upbit_stream import (
     UpbitStreamError,
 )
 from upbit_stream import shards as sharding
+from upbit_stream.connection import session
 from upbit_stream.connection.traffic import Sample
+from upbit_stream.monitoring import watchdog
 from upbit_stream.shards import halve, rates
 from upbit_stream.simulator import Simulator
 
@@ -32,7 +34,12 @@ CODES = tuple(f"KRW-C{number:02}" for number in range(24))
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Four samples and four looks a second.
+    monkeypatch.setattr(session, "_HOUSEKEEPING", 0.25)
+    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.25)
     monkeypatch.setattr(sharding, "_SUSTAINED", 2)
+    monkeypatch.setattr(sharding, "_OVERLAP", 0.5)
+    monkeypatch.setattr(sharding, "_OVERLAP_AT_MOST", 2.0)
     monkeypatch.setattr(sharding, "_PAUSE", 1.0)
     monkeypatch.setattr(sharding, "_REMEMBER", 2.0)
 
@@ -93,7 +100,7 @@ def test_off_by_default(sim: Simulator) -> None:
         trades: list[Trade] = []
         stream.trade(sim.codes, trades.append)
         sim.rate = 1500
-        stream.run(4)
+        stream.run(3)
         assert len(trades) > 1000
         assert len(stream.connections) == 1
     assert len(sim.handshakes) == 1
@@ -112,6 +119,7 @@ def test_other_settings() -> None:
         StreamConfig(shard_above=100, redundancy=2)
 
 
+@pytest.mark.long
 def test_a_load_that_is_too_much_is_spread_and_nothing_is_lost_or_doubled() -> None:
     states: list[ConnectionState] = []
     trades: list[Trade] = []
@@ -128,7 +136,7 @@ def test_a_load_that_is_too_much_is_spread_and_nothing_is_lost_or_doubled() -> N
             assert stream.wait_connected(10)
             sim.rate = 1500
             eventually(lambda: len(stream.connections) >= 3, 60)
-            stream.run(4)  # in the middle of whatever is going on
+            stream.run(3)  # in the middle of whatever is going on
             settle(sim, stream, trades)
             eventually(lambda: all(len(one) == 1 for one in carriers(sim).values()))
             assert stream.stats.reconnects == 0
@@ -164,7 +172,7 @@ def test_it_stays_as_it_is_when_the_load_has_gone(sim: Simulator) -> None:
         sim.rate = 500
         eventually(spread(sim, over=2), 30)
         sim.rate = 300
-        stream.run(5)
+        stream.run(3.5)
         assert len(sim.handshakes) == 2
         assert len(stream.connections) == 2
         settle(sim, stream, trades)
@@ -212,7 +220,7 @@ def test_one_code_cannot_be_divided(sim: Simulator) -> None:
     with UpbitStream(config=sharded(sim, 100)) as stream:
         stream.trade("KRW-BTC", overflow="latest")
         assert stream.wait_connected(10)
-        deadline = time.monotonic() + 6
+        deadline = time.monotonic() + 4
         while time.monotonic() < deadline:
             sim.burst(50, ["KRW-BTC"])
             time.sleep(0.1)
@@ -230,11 +238,12 @@ def test_adding_removing_and_closing_while_it_is_spread() -> None:
         assert {code: carriers(sim)[code] for code in where} == where
         # Someone who joins is served where the code is, with a snapshot.
         other = stream.trade(CODES[:16], queue_size=100_000)
-        snapshots = {
-            trade.code
-            for trade in (other.get(timeout=10) for _ in range(3000))
-            if trade.stream_type == "SNAPSHOT"
-        }
+        snapshots: set[str] = set()
+        for trade in (other.get(timeout=10) for _ in range(3000)):
+            if trade.stream_type == "SNAPSHOT":
+                snapshots.add(trade.code)
+            if len(snapshots) == 16:
+                break
         assert snapshots == set(CODES[:16])
         assert {code: carriers(sim)[code] for code in where} == where
         other.close()
@@ -328,6 +337,7 @@ def test_a_connection_that_is_lost_in_the_middle_of_a_move(which: int) -> None:
     assert our_threads() == []
 
 
+@pytest.mark.long
 def test_an_old_connection_that_lags_is_waited_for() -> None:
     with Simulator(rate=600, codes=CODES) as sim, UpbitStream(config=sharded(sim)) as stream:
         trades: list[Trade] = []
@@ -339,7 +349,7 @@ def test_an_old_connection_that_lags_is_waited_for() -> None:
         # What is traded before the new connection is there comes over the old one alone, and late.
         sim.stall(connection=old)
         eventually(lambda: len(sim.connections) == 2)
-        stream.run(7)
+        stream.run(4)
         assert stream.stats.reconnects == 0
         assert any(len(sockets) == 2 for sockets in carriers(sim).values())
         sim.resume(connection=old)
@@ -380,7 +390,7 @@ def test_a_refused_subscription_ends_alone() -> None:
             assert bad.error is not None
             eventually(lambda: not carriers(sim, "ticker"))
             eventually(spread(sim, over=2), 30)
-            stream.run(2)
+            stream.run(1)
             settle(sim, stream, trades)
             check_against_ledger(sim, trades)
             assert [type(one).__name__ for one in errors].count("SubscriptionError") == 1
@@ -394,7 +404,7 @@ def test_what_blocks_is_not_spread(sim: Simulator) -> None:
         stream.ticker("KRW-BTC", lambda ticker: None)
         assert stream.wait_connected(10)
         sim.rate = 1000
-        stream.run(6)
+        stream.run(4)
         assert len(stream.connections) == 2
         settle(sim, stream, trades)
         check_against_ledger(sim, trades)
