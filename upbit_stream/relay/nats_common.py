@@ -51,6 +51,9 @@ DUPLICATES = 120.0
 # first publisher to say.
 _UNSETTLED = "made by a consumer"
 
+# What the server says of a stream that there is, with other settings.
+_IN_USE = 10058
+
 _LOST = "{}: the connection was lost"
 
 #: Seconds that a report lasts.
@@ -114,7 +117,6 @@ class NatsLink:
 
     async def _connect(self, retention: dict[str, Any]) -> str:
         from nats.aio.client import Client
-        from nats.js.errors import NotFoundError
 
         async def ignore(_: object) -> None:
             """What goes wrong is raised where it matters."""
@@ -131,15 +133,26 @@ class NatsLink:
             error_cb=ignore,
         )
         self.jetstream = self.client.jetstream(timeout=_ANSWER, publish_async_max_pending=100_000)
-        try:
-            info = await self.jetstream.stream_info(STREAM)
-        except NotFoundError:
-            info = await self.jetstream.add_stream(**self._settings(retention))
-        else:
-            if retention and info.config.description == _UNSETTLED:
-                info = await self.jetstream.update_stream(**self._settings(retention))
-            self._compare(info.config, retention)
+        info = await self._find_or_make(retention)
+        if retention and info.config.description == _UNSETTLED:
+            info = await self.jetstream.update_stream(**self._settings(retention))
+        self._compare(info.config, retention)
         return str(info.created)
+
+    async def _find_or_make(self, retention: dict[str, Any]) -> Any:
+        from nats.js.errors import BadRequestError, NotFoundError
+
+        try:
+            return await self.jetstream.stream_info(STREAM)
+        except NotFoundError:
+            pass
+        try:
+            return await self.jetstream.add_stream(**self._settings(retention))
+        except BadRequestError as error:
+            if error.err_code != _IN_USE:
+                raise
+            # Somebody has made it at this very moment.
+            return await self.jetstream.stream_info(STREAM)
 
     def _settings(self, retention: dict[str, Any]) -> dict[str, Any]:
         return {
