@@ -156,7 +156,10 @@ def test_a_consumer_that_comes_first_does_not_say_it(server: NatsServer) -> None
 
 
 def test_several_that_come_at_once_have_one_stream(server: NatsServer) -> None:
-    ones = [open_source(server.url), *(NatsSink(server.url, max_length=n) for n in (500, 600))]
+    ones: list[Any] = [
+        open_source(server.url),
+        *(NatsSink(server.url, max_length=n) for n in (500, 600)),
+    ]
     with ThreadPoolExecutor(len(ones)) as pool:
         list(pool.map(lambda one: one.open(), ones))
     assert config(server).max_msgs_per_subject in (500, 600)
