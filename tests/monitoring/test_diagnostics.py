@@ -325,7 +325,7 @@ def test_reconnects() -> None:
 
 
 # What is fetched over REST takes its time, and is told when it is there.
-@pytest.mark.parametrize(("backfill", "seconds"), [(True, 6.0), (False, RUN)])
+@pytest.mark.parametrize(("backfill", "seconds"), [(True, 6.0), (False, 3.0)])
 def test_gaps(sim: Simulator, backfill: bool, seconds: float) -> None:
     def trouble() -> None:
         sim.refuse()

@@ -251,16 +251,27 @@ def test_one_that_sends_snapshots_but_no_trades_is_replaced(sim: Simulator) -> N
 
 
 STOPPING = """
-import logging, sys
+import logging, sys, threading
 from upbit_stream import StreamConfig, UpbitStream
 
+noticed = threading.Event()
+
+
+def note(record):
+    if "passed unnoticed" in record.getMessage():
+        noticed.set()
+    return True
+
+
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+logging.getLogger("upbit_stream").addFilter(note)
 with UpbitStream(config=StreamConfig(url={url!r}, **{pings!r})) as stream:
     trades = stream.trade("KRW-BTC")
     trades.get(timeout=10)
     print("up", flush=True)
     input()
     print(trades.get(timeout=10).sequential_id, stream.stats.reconnects, flush=True)
+    {lost!r} or noticed.wait(10)  # the trade may be here before its thread looks at the clock
 """
 
 
@@ -278,7 +289,7 @@ with UpbitStream(config=StreamConfig(url={url!r}, **{pings!r})) as stream:
 def test_after_a_stop_it_is_asked_or_made_anew_at_once(
     sim: Simulator, seconds: float, pings: dict[str, float], lost: bool
 ) -> None:
-    code = textwrap.dedent(STOPPING).format(url=sim.url, pings=pings)
+    code = textwrap.dedent(STOPPING).format(url=sim.url, pings=pings, lost=lost)
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
