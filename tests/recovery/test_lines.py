@@ -131,6 +131,10 @@ class _Slow(logging.Handler):
         self.what = what
         self.reached, self.let_go = threading.Event(), threading.Event()
 
+    def createLock(self) -> None:
+        """None: with one, it would hold up every thread that logs anything at all."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         if self.what in record.getMessage():
             self.reached.set()
@@ -181,6 +185,23 @@ def test_a_log_handler_of_gaps_holds_up_one_line_only(
         tape.wait_for("KRW-BTC", sim.trade("KRW-BTC"))
         assert not handler.let_go.is_set()
     eventually(lambda: tape.complete(sim))
+
+
+def test_what_was_fetched_is_delivered_before_it_is_told_of(
+    config: StreamConfig, sim: Simulator
+) -> None:
+    with UpbitStream(config=dataclasses.replace(config, redundancy=1)) as stream:
+        tape = Witnesses(stream)
+        for code in CODES:
+            tape.wait_for(code, sim.trade(code))
+        with slow_handler("fetched") as handler:
+            sim.refuse()
+            sim.reset()
+            missed = [sim.trade("KRW-BTC") for _ in range(3)]
+            sim.accept()
+            assert handler.reached.wait(20)
+            tape.wait_for("KRW-BTC", missed[-1])
+            assert not handler.let_go.is_set()
 
 
 def test_a_mute_line_is_replaced(lines: tuple[UpbitStream, Witnesses], sim: Simulator) -> None:

@@ -42,6 +42,7 @@ from upbit_stream.protocol.requests import (
 )
 from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.recovery.tapes import is_repairable
+from upbit_stream.telling import Quiet
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
 
 __all__ = ["Session"]
@@ -223,8 +224,9 @@ class Session:
     def _attend(self) -> bool:
         if self._wishes.version != self._version:
             self._adopt()
-        if self._router.collect():
-            self._deliver()
+        with Quiet():  # first it is delivered, then told of
+            if self._router.collect():
+                self._deliver()
         now = time.monotonic()
         self._ask(now)
         self._inquire(now)
@@ -452,8 +454,9 @@ class Session:
             self._observer.on_jump(jump)
         self._housekeeping_at = now + _HOUSEKEEPING
         self._traffic.sample(now)
-        self._router.lose_patience()
-        self._deliver()
+        with Quiet():
+            self._router.lose_patience()
+            self._deliver()
         self._router.tell_drops()
         for channel, codes in self._router.find_silent():
             self._observer.on_silence(channel, codes)
