@@ -150,46 +150,36 @@ class RedisSource:
         late = time.monotonic() - self._read_at > _UNDOUBTED
         self._read_at = time.monotonic()
         doubtful = {} if self._foreign else positions if late else self._unknown(positions)
-        reading = ("STREAMS", *lanes, *positions.values())
-        gone: Mapping[Lane, int] = {}
+        # From the last entry on, not behind it: if it is not there any more, others may be gone.
+        overlapping = {lane: place for lane, place in doubtful.items() if _is_entry(place)}
+        places = {**positions, **{lane: _before(one) for lane, one in overlapping.items()}}
+        count = _BATCH + bool(overlapping)
+        wait = max(1, int(timeout * 1000))  # 0 would be for ever
         with translated(self._url):
-            if doubtful:
-                gone, answer = self._read_checked(doubtful, reading)
-            else:
-                wait = max(1, int(timeout * 1000))  # 0 would be for ever
-                answer = self._opened.execute_command(
-                    "XREAD", "COUNT", _BATCH, "BLOCK", wait, *reading
-                )
+            answer = self._opened.execute_command(
+                "XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", *lanes, *places.values()
+            )
         self._foreign = False
         passages = []
-        whole = dict(positions)
+        # Of what is not answered nothing is known that was not known before.
+        whole = {lane: place for lane, place in positions.items() if lane not in overlapping}
         for key, rows in answer or ():
-            lane, position = lanes[key], rows[-1][0].decode()
-            payloads = [fields[1] for _, fields in rows]
-            passages.append(Passage(lane, payloads, position, gone.get(lane)))
-            whole[lane] = position
-            if len(rows) == _BATCH:
-                del whole[lane]  # there is more
+            lane, position, payloads = lanes[key], rows[-1][0].decode(), rows
+            is_all = len(rows) < count
+            missed_since = None
+            if (last := overlapping.get(lane)) is not None:
+                if rows[0][0] == last.encode():
+                    payloads = rows[1:]
+                else:
+                    missed_since = _moment(last)
+            if payloads:
+                payloads = [fields[1] for _, fields in payloads]
+                passages.append(Passage(lane, payloads, position, missed_since))
+            whole.pop(lane, None)
+            if is_all:
+                whole[lane] = position
         self._whole = whole
         return passages
-
-    def _read_checked(
-        self, doubtful: Mapping[Lane, str], reading: Sequence[Any]
-    ) -> tuple[Mapping[Lane, int], Any]:
-        """Read without waiting; and since when something may be missing from the lanes whose
-        positions are not there any more.
-        """
-        pipeline = self._opened.pipeline()  # one step, in which nothing is let go
-        for lane, position in doubtful.items():
-            pipeline.xrange(key_of(lane), position, position)
-        pipeline.execute_command("XREAD", "COUNT", _BATCH, *reading)
-        *found, answer = pipeline.execute()
-        gone = {
-            lane: _moment(position)
-            for (lane, position), there in zip(doubtful.items(), found, strict=True)
-            if not there and _is_entry(position)
-        }
-        return gone, answer
 
     def _unknown(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
         whole = self._whole
@@ -254,6 +244,12 @@ class RedisSource:
 
 def _moment(position: str) -> int:
     return int(position.partition("-")[0])
+
+
+def _before(position: str) -> str:
+    """The one behind which an entry is the first."""
+    moment, _, number = position.partition("-")
+    return f"{moment}-{int(number) - 1}" if int(number) else f"{int(moment) - 1}{_BEFORE}"
 
 
 def _is_entry(position: str) -> bool:
