@@ -326,6 +326,10 @@ class Following:
             fresh[lane] = fresh[lane] or self._source.beginning(0)
             self._orphans.discard(lane)
         self._begin(fresh)
+        # If this member dies before anything was delivered, the group has begun all the same.
+        begun = {lane: self.positions[lane] for lane in fresh if mine[lane] is None}
+        if begun:
+            self._source.commit(group, self._member, begun, ())
 
     def commit(self) -> bool:
         """Everything that was read is in the channels: note what was delivered of it, and leave

@@ -1,0 +1,79 @@
+"""Members of one name: what each of them wants, where the first one began, and who is who."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import eventually
+from tests.relay.desk import Press, ids
+from tests.relay.servers import Broker
+from upbit_stream import (
+    ConnectionPool,
+    ReconnectPolicy,
+    StreamConfig,
+    Trade,
+    UpbitStream,
+)
+
+CODES = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
+CONFIG = StreamConfig(reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
+
+
+@pytest.fixture
+def press(broker: Broker) -> Iterator[Press]:
+    with Press(broker) as press:
+        yield press
+
+
+def member(broker: Broker) -> UpbitStream:
+    return UpbitStream(source=f"{broker.url}?name=desk", config=CONFIG, pool=ConnectionPool())
+
+
+def test_what_only_one_member_wants_is_its_own(broker: Broker, press: Press) -> None:
+    press.print(1, CODES)
+    others: list[Trade] = []
+    trades: list[Trade] = []
+    with member(broker) as one, member(broker) as other:
+        other.trade(CODES[0], callback=others.append)
+        eventually(lambda: others)
+        one.trade(CODES[1:], callback=trades.append)
+        eventually(lambda: {trade.code for trade in trades} == set(CODES[1:]))
+        made = press.print(50, CODES)
+        eventually(lambda: len(others) >= 51 and len(trades) >= 102)
+    assert ids(others)[1:] == made
+
+
+def test_who_dies_in_its_first_callback_leaves_out_nothing(broker: Broker, press: Press) -> None:
+    press.print(1)
+    stuck = textwrap.dedent(
+        f"""
+        import time
+        from upbit_stream import UpbitStream
+
+        def work(trade):
+            print("works", flush=True)
+            time.sleep(600)
+
+        with UpbitStream(source={broker.url + "?name=desk"!r}) as stream:
+            stream.trade("KRW-BTC", callback=work)
+            stream.run()
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", stuck], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"works\n"
+        made = press.print(100)
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+    trades: list[Trade] = []
+    with member(broker) as stream:
+        stream.trade("KRW-BTC", callback=trades.append)
+        eventually(lambda: made[-1] in ids(trades))
+    assert ids(trades)[-100:] == made
