@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from upbit_stream.errors import SubscriptionError
 from upbit_stream.protocol.demands import CANDLE_UNITS, Demand, OrderbookDemand
 from upbit_stream.protocol.endpoints import Endpoint
 
-__all__ = ["TYPES", "Lane", "check_relayable", "lanes_of"]
+__all__ = ["TYPES", "Lane", "check_relayable", "lanes_of", "selection_of"]
 
 #: What can be relayed: the public market data.
 TYPES = ("ticker", "trade", "orderbook", *(f"candle.{unit}" for unit in CANDLE_UNITS))
@@ -41,3 +43,11 @@ def check_relayable(demand: Demand) -> None:
 def lanes_of(demand: Demand) -> list[Lane]:
     """The lanes that a demand is about."""
     return [Lane(demand.type, code) for code in demand.codes]
+
+
+def selection_of(names: Iterable[str]) -> str:
+    """What names these lanes together, in whatever order: members of a group share with those who
+    want the same.
+    """
+    wanted = sorted(names)
+    return f"{len(wanted)}-{zlib.crc32(chr(10).join(wanted).encode()):08x}"

@@ -5,7 +5,7 @@ stream ``UPBIT``                all that is published, on the subjects below
 ``upbit.trade.KRW-BTC``         the entries of a lane
 ``upbit.notices``               gaps and states
 bucket ``upbit-reports``        ``publisher.NAME`` and ``consumer.NAME``; they last six seconds
-bucket ``upbit-members``        ``GROUP=MEMBER``; they last three seconds
+bucket ``upbit-members``        ``GROUP=MEMBER``, what it wants; they last three seconds
 bucket ``upbit-groups``         of each group who has which lane, and how far it has come
 ==============================  ===============================================================
 

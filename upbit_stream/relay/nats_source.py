@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
-from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.lanes import Lane, selection_of
 from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink, entries_of, subject_of
 
 __all__ = ["NatsSource"]
@@ -278,11 +278,14 @@ class NatsSource:
         self, group: str, member: str, lanes: Sequence[Lane]
     ) -> tuple[Mapping[Lane, str | None], Sequence[Lane]]:
         members = await self._link.bucket("upbit-members", _LEASE)
-        await members.put(f"{group}={member}", b"1")
-        told = [key.partition("=") for key in await entries_of(members)]
-        living = {member, *(name for its, _, name in told if its == group)}
         names = {str(lane): lane for lane in lanes}
-        due = -(-len(lanes) // len(living))
+        selection = selection_of(names).encode()
+        await members.put(f"{group}={member}", selection)
+        told = await entries_of(members)
+        those = {key.partition("=")[2]: its for key, its in told.items() if _is_of(group, key)}
+        living = {**those, member: selection}
+        # Others may never take what this one leaves.
+        due = -(-len(names) // sum(its == selection for its in living.values()))
 
         def take(state: _Group) -> tuple[list[str], list[str]]:
             mine = [name for name in names if state.owners.get(name) == member]
@@ -350,6 +353,10 @@ class NatsSource:
     def close(self) -> None:
         self._link.close()
         self._forget()
+
+
+def _is_of(group: str, key: str) -> bool:
+    return key.partition("=")[0] == group
 
 
 def _counts(reply: str) -> tuple[str, str, str]:

@@ -6,7 +6,8 @@
 ``upbit:orders``                          a hash: what is known of each lane's order
 ``upbit:notices``                         a stream: gaps and states; their only field is ``n``
 ``upbit:publishers`` ``upbit:consumers``  hashes of reports, the time of each before it
-``upbit:group:NAME:…``                    ``members``, and of each lane ``owners``, ``positions``
+``upbit:group:NAME:…``                    ``members``, their ``selections``; of each lane
+                                          ``owners``, ``positions``
 ========================================  ======================================================
 
 A lane is one key, and one script writes many lanes: so it is one Redis, not a cluster of them.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
-from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.lanes import Lane, selection_of
 from upbit_stream.relay.redis_common import (
     CONSUMERS,
     NOTICES,
@@ -41,19 +41,28 @@ _UNDOUBTED = 1.0
 _LEASE = 3000
 
 # One look at a group: who lives, which lanes are this member's. Each member is due an equal share
-# of the lanes: it takes what nobody has, and is told of what is more (which it has until it leaves
-# it). ARGV: member, milliseconds, then the lanes that it wants. Answers the lanes that it has, each
-# with the group's position (or empty) and '1' for one too many.
+# of its lanes, among those who want the same ones (others may never take what it leaves): it takes
+# what nobody has, and is told of what is more (which it has until it leaves it). ARGV: member,
+# milliseconds, what names its selection, then the lanes that it wants. Answers the lanes that it
+# has, each with the group's position (or empty) and '1' for one too many.
 _SHARE = """
-local members, owners, positions = KEYS[1], KEYS[2], KEYS[3]
-local member, lease = ARGV[1], tonumber(ARGV[2])
+local members, owners, positions, selections = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local member, lease, selection = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZADD', members, now + lease, member)
-redis.call('ZREMRANGEBYSCORE', members, '-inf', now)
-local share = math.ceil((#ARGV - 2) / redis.call('ZCARD', members))
+redis.call('HSET', selections, member, selection)
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', members, '-inf', now)) do
+  redis.call('ZREM', members, dead)
+  redis.call('HDEL', selections, dead)
+end
+local alike = 0
+for _, its in ipairs(redis.call('HVALS', selections)) do
+  if its == selection then alike = alike + 1 end
+end
+local share = math.ceil((#ARGV - 3) / alike)
 local mine, free = {}, {}
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   local lane = ARGV[i]
   local owner = redis.call('HGET', owners, lane)
   if owner == member then
@@ -200,9 +209,11 @@ class RedisSource:
         self, group: str, member: str, lanes: Sequence[Lane]
     ) -> tuple[Mapping[Lane, str | None], Sequence[Lane]]:
         names = {str(lane): lane for lane in lanes}
-        keys = [group_key(group, what) for what in ("members", "owners", "positions")]
+        told_of = ("members", "owners", "positions", "selections")
+        keys = [group_key(group, what) for what in told_of]
+        asked = (member, _LEASE, selection_of(names), *names)
         with translated(self._url):
-            told = self._opened.eval(_SHARE, len(keys), *keys, member, _LEASE, *names)
+            told = self._opened.eval(_SHARE, len(keys), *keys, *asked)
         mine: dict[Lane, str | None] = {}
         surplus = []
         for i in range(0, len(told), 3):
