@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.conftest import eventually
 from tests.relay.desk import Press, ids
-from tests.relay.servers import Broker
+from tests.relay.servers import Broker, NatsServer, needs_nats
 from upbit_stream import (
     ConnectionPool,
     ReconnectPolicy,
@@ -19,6 +21,8 @@ from upbit_stream import (
     Trade,
     UpbitStream,
 )
+from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.nats_source import NatsSource
 
 CODES = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 CONFIG = StreamConfig(reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
@@ -46,6 +50,29 @@ def test_what_only_one_member_wants_is_its_own(broker: Broker, press: Press) -> 
         made = press.print(50, CODES)
         eventually(lambda: len(others) >= 51 and len(trades) >= 102)
     assert ids(others)[1:] == made
+
+
+@needs_nats
+def test_who_speaks_while_others_look_keeps_its_lanes() -> None:
+    lane = Lane("trade", "KRW-BTC")
+    ended = threading.Event()
+
+    def speak(source: NatsSource) -> None:
+        while not ended.is_set():
+            source.share("desk", "one", [lane])
+
+    with NatsServer() as server, ExitStack() as stack:
+        one, other = NatsSource(server.url), NatsSource(server.url)
+        for source in (one, other):
+            source.open()
+            stack.callback(source.close)
+        assert lane in one.share("desk", "one", [lane])[0]
+        speaker = threading.Thread(target=speak, args=(one,))
+        stack.callback(speaker.join)
+        stack.callback(ended.set)
+        speaker.start()
+        for _ in range(500):
+            assert not other.share("desk", "other", [lane])[0]
 
 
 def test_who_dies_in_its_first_callback_leaves_out_nothing(broker: Broker, press: Press) -> None:

@@ -284,6 +284,7 @@ class NatsSource:
         told = await entries_of(members)
         those = {key.partition("=")[2]: its for key, its in told.items() if _is_of(group, key)}
         living = {**those, member: selection}
+        living.update(await self._overlooked(group, members, living))
         # Others may never take what this one leaves.
         due = -(-len(names) // sum(its == selection for its in living.values()))
 
@@ -297,6 +298,21 @@ class NatsSource:
         state, (mine, surplus) = await self._change(group, take)
         held = {names[name]: state.positions.get(name) for name in mine}
         return held, [names[name] for name in surplus]
+
+    async def _overlooked(
+        self, group: str, members: Any, living: Mapping[str, bytes]
+    ) -> dict[str, bytes]:
+        """Owners of lanes who live though the look at all members has missed them: it does miss
+        one who speaks at this very moment.
+        """
+        from nats.js.errors import KeyNotFoundError
+
+        state, _ = await self._change(group, lambda _: None)
+        found = {}
+        for owner in set(state.owners.values()) - living.keys():
+            with suppress(KeyNotFoundError):
+                found[owner] = bytes((await members.get(f"{group}={owner}")).value or b"")
+        return found
 
     def commit(
         self, group: str, member: str, positions: Mapping[Lane, str], leaving: Sequence[Lane]
