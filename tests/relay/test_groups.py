@@ -166,6 +166,25 @@ def test_one_that_is_closed_before_all_was_delivered_holds_up_none(
 
 
 @needs_redis
+def test_one_that_is_closed_while_another_is_busy_holds_up_none(
+    redis_server: RedisServer, redis_press: Press
+) -> None:
+    redis_press.print(1)
+    gated = GatedCallback()
+    with Stream(source=f"{redis_server.url}?name=desk", config=CONFIG) as stream:
+        busy = stream.trade("KRW-BTC", callback=gated)
+        other = stream.trade("KRW-BTC")
+        other.get(10)
+        redis_press.print(10)
+        eventually(lambda: other.stats.queued >= 10 and busy.stats.queued >= 10)
+        threading.Event().wait(0.5)  # until both are waited for
+        other.close()
+        threading.Event().wait(0.5)  # until it is waited for no more
+        gated.release.set()
+        eventually(lambda: noted(redis_server))
+
+
+@needs_redis
 def test_one_that_is_stuck_holds_up_its_own_codes_alone(
     redis_server: RedisServer, redis_press: Press
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -54,12 +54,20 @@ class Progress:
             if any(not _is_over(one) for one in left):
                 waiting.append(batch)
             elif left:
-                self._given_up.update(batch.positions)
+                self._give_up(batch.positions, left)
             else:
                 news.update(batch.positions)
         self._batches = waiting
         self._noted.update(news)
         return news
+
+    def _give_up(self, positions: Mapping[Lane, str], ended: Sequence[AnyChannel]) -> None:
+        """These will not get there, because of who has ended. Where others read now in their place,
+        it is looked at once more.
+        """
+        for lane, position in positions.items():
+            if any(one in self._readers.get(lane, ()) for one in ended):
+                self._given_up[lane] = position
 
     def _begin(self, positions: Mapping[Lane, str]) -> None:
         """Batches for what was read since the last time, and is in none yet."""
