@@ -77,6 +77,11 @@ class Sink(Protocol):
         (anything but trades) that is older than the newest. May be given the same ones again.
         """
 
+    def reopen(self, orders: Mapping[Lane, int]) -> None:
+        """After the broker has lost its memory: the next ones of these lanes of trades, from these
+        orders on, are taken, though another publisher has begun the lane behind them.
+        """
+
     def begin(self, entries: Sequence[Entry]) -> Collection[Lane]:
         """Add these trades, of a lane each, where that lane is empty, in one step with the look at
         it: of several publishers one begins a lane. The lanes that were begun.

@@ -235,6 +235,12 @@ class Joints:
         return merged
 
     @property
+    def passed(self) -> dict[Lane, int]:
+        """The largest ids that were let through, of each lane that is joined."""
+        joints = self._joints.items()
+        return {lane: one.passed for lane, one in joints if one.joined and one.passed}
+
+    @property
     def oldest(self) -> int | None:
         """When the oldest trade that waits was received (``time.time_ns()``); None: none waits."""
         held = (self._joints[lane].held for lane in self._waiting)

@@ -84,6 +84,10 @@ class NatsSink:
                 ack.cancel()
         return sum(not ack.duplicate for ack in done)
 
+    def reopen(self, orders: Mapping[Lane, int]) -> None:
+        # What came to this stream since it was made is known by message ids, however old it is.
+        self._newest.update((lane, order - 1) for lane, order in orders.items())
+
     def begin(self, entries: Sequence[Entry]) -> Collection[Lane]:
         self._link.check()
         begun = self._link.call(self._begin_all(entries))

@@ -142,6 +142,18 @@ redis.call('HSET', orders, key .. ':floor', order, key .. ':size', 1)
 return 1
 """
 
+# Lets in what is from before a lane's beginning, from an order on, as long as it is remembered all
+# that came since. (Then the first one is among the ids; :floor, which it was, is the largest id
+# that is forgotten later on.) KEYS: the hash, the lane. ARGV: the order, and the one before it.
+_REOPEN = """
+local orders, key = KEYS[1], KEYS[2]
+local floor = redis.call('HGET', orders, key .. ':floor')
+if floor and floor > ARGV[1] and (redis.call('SISMEMBER', key .. ':seen', floor) == 1
+    or redis.call('SISMEMBER', key .. ':old', floor) == 1) then
+  redis.call('HSET', orders, key .. ':floor', ARGV[2])
+end
+"""
+
 
 class RedisSink:
     """Writes lanes as streams.
@@ -157,13 +169,14 @@ class RedisSink:
         self._max_age = max_age
         self._client: Any = None
         # The names of the scripts there.
-        self._publish = self._begin = ""
+        self._publish = self._begin = self._reopen = ""
 
     def open(self) -> str:
         self._client = connect(self._url)
         with translated(self._url):
             self._publish = self._client.script_load(_PUBLISH)
             self._begin = self._client.script_load(_BEGIN)
+            self._reopen = self._client.script_load(_REOPEN)
             server = self._client.info("server")
         return str(server["run_id"])
 
@@ -199,6 +212,14 @@ class RedisSink:
         # The broker's clock, which the ids of entries are made of.
         seconds, microseconds = self._opened.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def reopen(self, orders: Mapping[Lane, int]) -> None:
+        with translated(self._url):
+            pipeline = self._opened.pipeline(transaction=False)
+            for lane, order in orders.items():
+                told = (f"{one:0{ORDER_DIGITS}d}" for one in (order, order - 1))
+                pipeline.evalsha(self._reopen, 2, ORDERS, key_of(lane), *told)
+            pipeline.execute()
 
     def begin(self, entries: Sequence[Entry]) -> Collection[Lane]:
         with translated(self._url):

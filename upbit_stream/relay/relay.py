@@ -306,10 +306,19 @@ class Relay:
         if forgot:
             # What consumers may not have read when it was lost, however long ago that was.
             kept = self._kept.entries
+            self._sink.reopen(self._first_ones(kept))
             for begin in range(0, len(kept), _BATCH):
                 self._published += self._sink.send(kept[begin : begin + _BATCH])
         # Not before: if the broker is lost meanwhile, all of it is sent again.
         self._memory = memory
+
+    def _first_ones(self, kept: Sequence[Entry]) -> dict[Lane, int]:
+        """From where on this has all trades of a lane that it will send."""
+        firsts = self._joints.passed
+        for entry in (*kept, *self._unsent):
+            if entry.lane in firsts:
+                firsts[entry.lane] = min(firsts[entry.lane], entry.order)
+        return firsts
 
     def _lose(self, error: BrokerUnavailable, delay: float) -> None:
         if not self._missed:

@@ -1,0 +1,61 @@
+"""A broker that came back empty, and who of several publishers is the first there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tests.conftest import eventually
+from tests.relay.cable import Cable
+from tests.relay.desk import ids
+from tests.relay.servers import Broker
+from upbit_stream import (
+    ConnectionPool,
+    ConnectionState,
+    Gap,
+    ReconnectPolicy,
+    StreamConfig,
+    Trade,
+    UpbitStream,
+)
+from upbit_stream.relay import Relay
+from upbit_stream.simulator import Simulator
+
+
+def test_what_a_newcomer_at_an_empty_broker_does_not_know_is_not_lost(
+    sim: Simulator, config: StreamConfig, broker: Broker
+) -> None:
+    config = dataclasses.replace(config, reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
+    trades: list[Trade] = []
+    gaps: list[Gap] = []
+    with (
+        Cable(broker.url) as cable,
+        UpbitStream(config=config, pool=ConnectionPool()) as old_stream,
+        UpbitStream(config=config, pool=ConnectionPool()) as new_stream,
+        UpbitStream(config=config, source=broker.url, pool=ConnectionPool()) as reader,
+        Relay(old_stream, cable.url) as old,
+    ):
+        reader.on_gap(gaps.append)
+        reader.trade("KRW-BTC", callback=trades.append)
+        old.publish(old_stream.trade("KRW-BTC"))
+        eventually(lambda: old.stats.published)
+        sim.burst(50, ["KRW-BTC"])
+        eventually(lambda: sim.ledger("KRW-BTC")[-1] in ids(trades[-1:]))
+        cable.cut()
+        broker.kill()
+        eventually(lambda: not old.stats.connected)
+        eventually(lambda: reader.state is ConnectionState.RECONNECTING)
+        # Only the old one has these.
+        sim.burst(50, ["KRW-BTC"])
+        eventually(lambda: old.stats.buffered == 50)
+        with Relay(new_stream, broker.url) as new:
+            new.publish(new_stream.trade("KRW-BTC"))
+            eventually(lambda: new.stats.buffered)
+            broker.start()
+            eventually(lambda: new.stats.published)
+            sim.burst(50, ["KRW-BTC"])
+            eventually(lambda: sim.ledger("KRW-BTC")[-1] in ids(trades[-1:]))
+            cable.mend()
+            due = set(sim.ledger("KRW-BTC"))
+            eventually(lambda: due <= set(ids(trades)))
+    assert len(set(ids(trades))) == len(trades)
+    assert gaps == []
