@@ -175,8 +175,11 @@ def test_one_that_is_closed_while_another_is_busy_holds_up_none(
         busy = stream.trade("KRW-BTC", callback=gated)
         other = stream.trade("KRW-BTC")
         other.get(10)
+        gated.release.set()
+        eventually(lambda: noted(redis_server))
+        gated.release.clear()
         redis_press.print(10)
-        eventually(lambda: other.stats.queued >= 10 and busy.stats.queued >= 10)
+        eventually(lambda: other.stats.queued >= 10 and busy.stats.queued >= 9)
         threading.Event().wait(0.5)  # until both are waited for
         other.close()
         threading.Event().wait(0.5)  # until it is waited for no more
@@ -191,7 +194,8 @@ def test_one_that_is_stuck_holds_up_its_own_codes_alone(
     redis_press.print(1, CODES)
     gated = GatedCallback()
     with Stream(source=f"{redis_server.url}?name=desk", config=CONFIG) as stream:
-        stream.trade("KRW-ETH", callback=gated)
+        stuck = stream.trade("KRW-ETH", callback=gated)
+        eventually(lambda: stuck.stats.received)
         trades: list[Trade] = []
         stream.trade("KRW-BTC", callback=trades.append)
         made = redis_press.print(10, CODES)
