@@ -16,11 +16,13 @@ from tests.relay.desk import Press, ids
 from tests.relay.servers import Broker, NatsServer, needs_nats
 from upbit_stream import (
     ConnectionPool,
+    ConnectionState,
     ReconnectPolicy,
     StreamConfig,
     Trade,
     UpbitStream,
 )
+from upbit_stream.relay import feed
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.nats_source import NatsSource
 
@@ -50,6 +52,24 @@ def test_what_only_one_member_wants_is_its_own(broker: Broker, press: Press) -> 
         made = press.print(50, CODES)
         eventually(lambda: len(others) >= 51 and len(trades) >= 102)
     assert ids(others)[1:] == made
+
+
+def test_members_whose_hosts_and_processes_are_called_the_same_are_two(
+    broker: Broker, press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "numbered", lambda name: name)  # as in two containers
+    press.print(1)
+    trades: list[Trade] = []
+    others: list[Trade] = []
+    with member(broker) as one, member(broker) as other:
+        one.trade("KRW-BTC", callback=trades.append)
+        eventually(lambda: trades)
+        other.trade("KRW-BTC", callback=others.append)
+        eventually(lambda: other.state is ConnectionState.CONNECTED)
+        made = press.print(50)
+        eventually(lambda: made[-1] in ids(trades))
+        threading.Event().wait(0.5)
+    assert others == []
 
 
 @needs_nats

@@ -7,9 +7,7 @@ an I/O thread. What it brings was published by a relay, perhaps long ago.
 from __future__ import annotations
 
 import logging
-import os
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from upbit_stream.errors import ConnectionFailedError, UpbitStreamError
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, open_source, public_url
 from upbit_stream.relay.following import Following
+from upbit_stream.relay.identity import identity
 from upbit_stream.relay.place import RelaySource
 from upbit_stream.workers import Worker, numbered
 
@@ -84,9 +83,8 @@ class Feed:
         self.traffic = Traffic()
         self._router = make_router(self.wake)
         self._source = open_source(place.url)
-        member = f"{socket.gethostname()}-{os.getpid()}-{self.name}"
         self._following = Following(
-            place, member, self._source, self._router, self.traffic, observer, config
+            place, identity(self.name), self._source, self._router, self.traffic, observer, config
         )
         self._worker = Worker(f"upbit-io-{self.name}", self._run)
         # Held while it is looked whether there is one: the watchdog and whoever closes may ask.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +31,7 @@ from upbit_stream.recovery.rest import RestClient
 from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, Sink, open_sink
 from upbit_stream.relay.buffer import Buffer, Loss
 from upbit_stream.relay.entries import Entry, EntryReader, EntryWriter
+from upbit_stream.relay.identity import identity
 from upbit_stream.relay.joints import Joints
 from upbit_stream.relay.kept import Kept
 from upbit_stream.relay.lanes import Lane
@@ -119,7 +118,7 @@ class Relay:
             else sink
         )
         self._stream = stream
-        self._name = f"{socket.gethostname()}-{os.getpid()}-{numbered('relay')}"
+        self._name = identity(numbered("relay"))
         self._notices = NoticeBoard()
         self._policy = stream.config.reconnect
         self._buffer = Buffer(buffer)
@@ -209,7 +208,7 @@ class Relay:
 
     @property
     def name(self) -> str:
-        """How it is called on the broker: host, process, number."""
+        """How it is called on the broker: host, process, number, and something random."""
         return self._name
 
     @property
