@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 
 from tests.conftest import eventually
 from tests.relay.cable import Cable
-from tests.relay.desk import ids
-from tests.relay.servers import Broker
+from tests.relay.desk import Press, ids
+from tests.relay.servers import Broker, NatsServer, needs_nats
 from upbit_stream import (
     ConnectionPool,
     ConnectionState,
@@ -18,6 +19,7 @@ from upbit_stream import (
     UpbitStream,
 )
 from upbit_stream.relay import Relay
+from upbit_stream.relay.nats_common import STREAM, NatsLink
 from upbit_stream.simulator import Simulator
 
 
@@ -59,3 +61,24 @@ def test_what_a_newcomer_at_an_empty_broker_does_not_know_is_not_lost(
             eventually(lambda: due <= set(ids(trades)))
     assert len(set(ids(trades))) == len(trades)
     assert gaps == []
+
+
+@needs_nats
+def test_a_stream_that_is_made_anew_beneath_a_connection_is_noticed() -> None:
+    trades: list[Trade] = []
+    config = StreamConfig(reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
+    with (
+        NatsServer() as server,
+        Press(server) as press,
+        UpbitStream(config=config, source=server.url, pool=ConnectionPool()) as reader,
+    ):
+        first = press.print(1)
+        reader.trade("KRW-BTC", callback=trades.append)
+        eventually(lambda: first[-1] in ids(trades))
+        with closing(NatsLink(server.url)) as link:
+            link.open()
+            link.call(link.jetstream.delete_stream(STREAM))
+        press.reopen()
+        made = press.print(10)
+        eventually(lambda: made[-1] in ids(trades))
+    assert ids(trades) == first + made

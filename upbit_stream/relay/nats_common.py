@@ -223,6 +223,22 @@ class NatsLink:
         if self.client is None or not self.client.is_connected:
             raise BrokerUnavailable(_LOST.format(public_url(self._url)))
 
+    async def check_stream(self, made: str) -> None:
+        """:class:`BrokerUnavailable` when the stream is not the one that :meth:`open` has told:
+        nothing comes of it any more, and the connection does not say so.
+        """
+        from nats.js.errors import NotFoundError
+
+        try:
+            there = str((await self.jetstream.stream_info(STREAM)).created)
+        except NotFoundError:
+            there = ""
+        if there != made:
+            raise BrokerUnavailable(
+                f"{public_url(self._url)}: the stream {STREAM} was deleted; if that was not you, "
+                "look who else uses that server"
+            )
+
     async def bucket(self, name: str, ttl: float | None = None) -> Any:
         """A bucket of keys and values, which is made if there is none."""
         from nats.js.errors import BucketNotFoundError

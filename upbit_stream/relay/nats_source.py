@@ -241,6 +241,7 @@ class NatsSource:
 
     def notices(self) -> Sequence[bytes]:
         self._link.check()
+        self._link.call(self._link.check_stream(self._stream))
         if not self._listening:
             self._link.call(self._listen())
             self._listening = True
