@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 
@@ -10,7 +11,9 @@ from tests.conftest import eventually
 from tests.relay.looking import is_whole, published
 from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import Drop, Gap, StreamConfig, SubscriptionError, UpbitStream
-from upbit_stream.relay.brokers import BrokerRefused
+from upbit_stream.relay import relay as relay_module
+from upbit_stream.relay.brokers import BrokerRefused, Sink, open_sink
+from upbit_stream.relay.entries import Entry
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.relay import Relay
 from upbit_stream.simulator import Simulator
@@ -192,3 +195,42 @@ def test_a_broker_that_is_not_there_holds_up_nobody(sim: Simulator, stream: Upbi
 def test_what_is_no_broker_is_refused(stream: UpbitStream, url: str) -> None:
     with pytest.raises(ValueError, match="broker"):
         Relay(stream, url)
+
+
+class _Counted:
+    """A sink that notes how much it is given at once; all else is another one's."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.sizes: list[int] = []
+
+    def send(self, entries: Sequence[Entry]) -> int:
+        self.sizes.append(len(entries))
+        return self._sink.send(entries)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+
+def test_what_has_waited_is_sent_in_parts(
+    sim: Simulator, stream: UpbitStream, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_AT_ONCE", 50, raising=False)
+    trades = stream.trade("KRW-BTC")
+    with Relay(stream, broker.url) as first:
+        first.publish(trades)
+        eventually(lambda: first.stats.published)  # the snapshot
+        sim.burst(5, ["KRW-BTC"])
+        eventually(lambda: first.stats.published >= 6)
+    sim.burst(5, ["KRW-BTC"])  # nobody publishes these
+    counted = _Counted(open_sink(broker.url))
+    sim.slow_rest(1.0)
+    with Relay(stream, cast(Sink, counted)) as second:
+        second.publish(trades)
+        sim.burst(5, ["KRW-BTC"])
+        eventually(lambda: second.stats.buffered)
+        for _ in range(20):
+            sim.burst(20, ["KRW-BTC"])
+        eventually(lambda: second.stats.published >= 410 and not second.stats.buffered)
+    assert sum(counted.sizes) >= 410
+    assert max(counted.sizes) <= 50

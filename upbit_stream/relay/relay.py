@@ -50,6 +50,10 @@ R = TypeVar("R")
 # Events of each type that are sent together, at most.
 _BATCH = 500
 
+# Entries in one call of the sink, which has some seconds for it: if it needs longer, no more than
+# these are sent again.
+_AT_ONCE = 5_000
+
 # Seconds between two tellings of what was dropped.
 _TELL_EVERY = 1.0
 
@@ -387,11 +391,12 @@ class Relay:
         return entries
 
     def _send(self) -> None:
-        added = self._sink.send(self._unsent)
-        self._published += added
-        self._duplicates += len(self._unsent) - added
-        self._kept.add(self._unsent)
-        self._unsent = []
+        while part := self._unsent[:_AT_ONCE]:
+            added = self._sink.send(part)
+            self._published += added
+            self._duplicates += len(part) - added
+            self._kept.add(part)
+            del self._unsent[: len(part)]
 
     # Telling.
 
