@@ -93,6 +93,7 @@ class Press:
                     "tp": 1.0,
                     "tv": 1.0,
                     "st": "REALTIME",
+                    "@received_at": time.time_ns(),
                 }
                 trades.append(self._writer.write(msgspec.convert(wire, Trade)))
         for begin in range(0, len(trades), 500):

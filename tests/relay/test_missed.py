@@ -194,3 +194,28 @@ def test_one_that_came_back_empty_after_too_long_is(
         (gap,) = consumer.gaps
         assert "without its memory" in gap.why
         assert gap.from_timestamp == due[-1] // IDS_PER_MS
+
+
+def test_who_was_far_behind_when_the_broker_lost_its_memory_is_told(
+    broker: Broker, press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_SENT_AGAIN", 1.0)
+    trades: list[Trade] = []
+
+    def slowly(trade: Trade) -> None:
+        trades.append(trade)
+        time.sleep(0.005)
+
+    with Consumer(broker.url, slowly, overflow="block", queue_size=10) as consumer:
+        consumer.trades = trades
+        due = press.print(1)
+        eventually(lambda: consumer.has(due[-1]))
+        due += press.print(900)
+        # It is still reading, and what it reads is older than what would be sent again.
+        eventually(lambda: len(trades) > 350)
+        broker.kill()
+        broker.start()
+        press.reopen()
+        due += press.print(20)
+        eventually(lambda: consumer.has(due[-1]))
+        assert consumer.check(due) > 0

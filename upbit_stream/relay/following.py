@@ -94,6 +94,8 @@ class Following:
         self._read_at = time.monotonic()
         # Lanes of which it is not known whether publishers have sent all of it again.
         self._doubted: set[Lane] = set()
+        # Lanes of which what was read last is older than what they send again, and more may follow.
+        self._behind: set[Lane] = set()
         # Until when only what was ours is ours; and what others had before the broker forgot it.
         self._others_wait_until = float("-inf")
         self._orphans: set[Lane] = set()
@@ -119,6 +121,8 @@ class Following:
             one.expect_old_ones()
         if now - self._read_at > _SENT_AGAIN:
             self._doubted.update(self.positions)
+        self._doubted.update(self._behind & self.positions.keys())
+        self._behind.clear()
         if self._place.name is not None:
             self._others_wait_until = now + self._all_back
             self._orphans = set(self._wanted) - self.positions.keys()
@@ -226,6 +230,9 @@ class Following:
         missed = GapTally()
         passages = self._source.read(self.positions, timeout)
         self._read_at = time.monotonic()
+        if not passages:
+            self._behind.clear()  # there is no more
+        sent_again = time.time_ns() - int(_SENT_AGAIN * 1e9)
         for passage in passages:
             lane = passage.lane
             self.positions[lane] = passage.position
@@ -234,6 +241,10 @@ class Following:
             came = self._reader.read_all(lane, passage.payloads, self._tell_undecodable)
             if came and (passage.missed_since is not None or lane in self._doubted):
                 self._see_what_is_missing(passage, came[0], missed)
+            if came and came[-1].received_at < sent_again:
+                self._behind.add(lane)
+            else:
+                self._behind.discard(lane)
             news = list(filter(self._filter_of(lane).is_new, came))
             self.duplicates += len(came) - len(news)
             if news:
@@ -253,7 +264,7 @@ class Following:
         if since is None:
             if newest is None or event.received_at <= newest.received_at:
                 return  # it was sent again from before that one on
-            why = "the broker came back without its memory, after longer than is sent again"
+            why = "the broker came back without its memory, and what is sent again begins later"
         begin = _moment(newest) if newest is not None else max(0, (since or 0) - _LATE)
         missed.add(lane.type, lane.code, begin, _moment(event), count=0, why=why)
 
