@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from contextlib import closing
 
+import pytest
+
 from tests.conftest import eventually
 from tests.relay.cable import Cable
 from tests.relay.desk import Press, ids
@@ -18,14 +20,21 @@ from upbit_stream import (
     Trade,
     UpbitStream,
 )
-from upbit_stream.relay import Relay
+from upbit_stream.relay import Relay, nats_sink
 from upbit_stream.relay.nats_common import STREAM, NatsLink
 from upbit_stream.simulator import Simulator
 
 
+@pytest.mark.parametrize("known", [60.0, 0.0])
 def test_what_a_newcomer_at_an_empty_broker_does_not_know_is_not_lost(
-    sim: Simulator, config: StreamConfig, broker: Broker
+    sim: Simulator,
+    config: StreamConfig,
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    known: float,
 ) -> None:
+    # NATS may have forgotten the ids of what is older; so it is after a long cut.
+    monkeypatch.setattr(nats_sink, "_KNOWN", known)
     config = dataclasses.replace(config, reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
     trades: list[Trade] = []
     gaps: list[Gap] = []
