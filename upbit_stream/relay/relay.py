@@ -50,8 +50,7 @@ R = TypeVar("R")
 # Events of each type that are sent together, at most.
 _BATCH = 500
 
-# Entries in one call of the sink, which has some seconds for it: if it needs longer, no more than
-# these are sent again.
+# Entries in one call of the sink, which has some seconds for each.
 _AT_ONCE = 5_000
 
 # Seconds between two tellings of what was dropped.
@@ -318,9 +317,9 @@ class Relay:
     def _first_ones(self, kept: Sequence[Entry]) -> dict[Lane, int]:
         """From where on this has all trades of a lane that it will send."""
         firsts = self._joints.passed
-        for entry in (*kept, *self._unsent):
-            if entry.lane in firsts:
-                firsts[entry.lane] = min(firsts[entry.lane], entry.order)
+        for one in (*kept, *self._unsent):
+            if one.lane in firsts:
+                firsts[one.lane] = min(firsts[one.lane], one.order)
         return firsts
 
     def _lose(self, error: BrokerUnavailable, delay: float) -> None:
