@@ -258,7 +258,7 @@ _SHOWN: Final = {
     "record.lost": ", 빠짐 {count}",
     "record.summary": "{out}: {what}, {dropped}, {seconds}초 동안",
     "record.hint": "Ctrl-C로 끝냅니다",
-    "publish.line": "{url}: {published}건 보냄{rate}, 이미 있던 것 {duplicates}, "
+    "publish.line": "{published}건 보냄{rate}, 이미 있던 것 {duplicates}, "
     "대기 {buffered}, {dropped}",
     "publish.away": "브로커가 없습니다. ",
     "relay.publisher": "송신자",
