@@ -39,6 +39,8 @@ def publish(broker: str) -> None:
         print(f"{relay.stats.published} events published")
 
 
+if len(sys.argv) != 3 or sys.argv[2] not in ("publish", "spread", "flow"):
+    sys.exit(__doc__)
 broker, role = sys.argv[1:]
 if role == "publish":
     publish(broker)

@@ -47,7 +47,8 @@ def test_json_says_the_same_with_stable_names(call: Call) -> None:
     assert json.loads(out)["healthy"] is True
     found = checks(out)
     assert set(found) >= {
-        "software.python", "software.websocket-client", "software.[cli]", "machine.memory",
+        "software.python", "software.websocket-client", "software.[cli]", "software.[redis]",
+        "software.[nats]", "machine.memory",
         "machine.processors", "settings.keys", "terminal.encoding", "network.proxy",
         "network.DNS", "network.first data", "network.rest", "network.clock",
     }  # fmt: skip

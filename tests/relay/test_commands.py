@@ -49,6 +49,7 @@ def test_what_is_published_is_read_and_seen(redis_server: RedisServer) -> None:
     assert "connected" in table.stdout
     assert publisher.returncode == 0
     assert "events published" in out.splitlines()[-1]
+    assert out.splitlines()[-1].startswith(f"{redis_server.url}: ")
     assert told == "upbit-stream: simulated data, not the exchange's\n"
 
 

@@ -32,3 +32,9 @@ def test_two_strategies_read_what_one_publishes(redis_server: RedisServer, tmp_p
         assert re.search(r"\d+ events published", publisher.out.all())
         # Only the publisher has been at the exchange.
         assert len(sim.handshakes) == 1
+
+
+def test_it_says_how_it_is_called(tmp_path: Path) -> None:
+    with Simulator() as sim, Script(sim, "two_machines.py", directory=tmp_path) as script:
+        assert script.process.wait(20) == 1
+        assert "python examples/two_machines.py BROKER publish" in script.err.all()

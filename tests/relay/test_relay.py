@@ -172,6 +172,7 @@ def test_a_wrong_password_ends_it(stream: UpbitStream) -> None:
         with Relay(stream, wrong) as relay:
             eventually(lambda: relay.error)
             assert isinstance(relay.error, BrokerRefused)
+            assert "in the URL, as in redis://:password@host:6379" in str(relay.error)
             assert "hunter2" not in str(relay.error)
             assert "hunter2" not in repr(relay)
         right = server.url.replace("//", "//:secret@")

@@ -171,6 +171,12 @@ WRONG_CALLS: list[tuple[str, Call, type[Exception], str]] = [
         TypeError,
         r"several codes go into one list, such as \[",
     ),
+    (
+        "a length as callback",
+        lambda s: s.candle("KRW-BTC", "1m"),
+        TypeError,
+        'the length of a candle into unit="1m"',
+    ),
     ("an hour", lambda s: s.candle("KRW-BTC", unit="1h"), SubscriptionError, 'mean "60m"'),
     ("four hours", lambda s: s.candle("KRW-BTC", unit="4H"), SubscriptionError, 'mean "240m"'),
     ("a bare number", lambda s: s.candle("KRW-BTC", unit=5), SubscriptionError, 'mean "5m"'),

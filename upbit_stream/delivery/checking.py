@@ -21,6 +21,8 @@ def check_callback(callback: object, event: str) -> None:
         hint = ""
         if isinstance(callback, (str, list, tuple)):
             hint = '; several codes go into one list, such as ["KRW-BTC", "KRW-ETH"]'
+            if event == "candle":
+                hint += ', and the length of a candle into unit="1m"'
         raise TypeError(f"callback={callback!r}: give a function that takes one event{hint}")
     _check(callback, "a callback", event)
 

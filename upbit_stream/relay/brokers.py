@@ -26,6 +26,7 @@ __all__ = [
     "open_sink",
     "open_source",
     "public_url",
+    "wrong_password",
 ]
 
 
@@ -204,6 +205,15 @@ def check_url(url: object) -> str:
             "nats://host:4222 (rediss:// or tls:// with TLS)"
         )
     return parts.scheme
+
+
+def wrong_password(url: str, error: Exception, form: str) -> BrokerRefused:
+    """What to raise when the broker at ``url`` says so by ``error``; ``form`` is a URL with one."""
+    said = str(error).rstrip(".")
+    return BrokerRefused(
+        f"{public_url(url)} does not accept the password: {said}; give the right one in the URL, "
+        f"as in {form}"
+    )
 
 
 def public_url(url: str) -> str:

@@ -24,7 +24,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, public_url
+from upbit_stream.relay.brokers import BrokerUnavailable, public_url, wrong_password
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
@@ -55,6 +55,7 @@ _UNSETTLED = "made by a consumer"
 _IN_USE = 10058
 
 _LOST = "{}: the connection was lost"
+_WITH_PASSWORD = "nats://user:password@host:4222"
 
 #: Seconds that a report lasts.
 REPORTS_LAST = 6.0
@@ -212,10 +213,10 @@ class NatsLink:
         try:
             yield
         except errors.AuthorizationError as error:
-            raise BrokerRefused(f"{where} does not accept the password: {error}") from error
+            raise wrong_password(self._url, error, _WITH_PASSWORD) from error
         except (errors.Error, OSError, FutureTimeoutError, asyncio.TimeoutError) as error:
             if "authorization violation" in str(error).lower():
-                raise BrokerRefused(f"{where} does not accept the password: {error}") from error
+                raise wrong_password(self._url, error, _WITH_PASSWORD) from error
             raise BrokerUnavailable(f"{where}: {type(error).__name__} {error}".rstrip()) from error
 
     def check(self) -> None:

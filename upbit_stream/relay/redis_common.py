@@ -19,7 +19,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, public_url
+from upbit_stream.relay.brokers import (
+    BrokerRefused,
+    BrokerUnavailable,
+    public_url,
+    wrong_password,
+)
 from upbit_stream.relay.lanes import Lane
 
 __all__ = [
@@ -115,7 +120,7 @@ def translated(url: str) -> Iterator[None]:
     try:
         yield
     except exceptions.AuthenticationError as error:
-        raise BrokerRefused(f"{public_url(url)} does not accept the password: {error}") from error
+        raise wrong_password(url, error, "redis://:password@host:6379") from error
     except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
         if isinstance(error, exceptions.AuthorizationError):
             raise BrokerRefused(f"{public_url(url)}: {error}") from error

@@ -17,7 +17,7 @@ __all__ = ["check_software", "satisfies"]
 _OLDEST = (3, 10)
 _DISTRIBUTION = "upbit-stream"
 # Extras for those who work on the package are not told of.
-_EXTRAS = ("cli", "simulator", "recording", "notebook", "prometheus")
+_EXTRAS = ("cli", "simulator", "recording", "notebook", "prometheus", "redis", "nats")
 
 
 def check_software() -> Iterator[Check]:

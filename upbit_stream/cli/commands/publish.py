@@ -96,7 +96,8 @@ def publish(options: PublishOptions, interrupt: Interrupt) -> None:
         except UpbitStreamError as error:
             raise RunFailed(str(error)) from error
         sent = relay.close(_CLOSE)
-        _say(_line(relay, options, None), interrupt)
+        line = _line(relay, options, None)
+        _say(line if options.json else f"{public_url(options.to)}: {line}", interrupt)
         if relay.error is not None:
             raise RunFailed(str(relay.error))
         if not sent:
@@ -130,7 +131,6 @@ def _line(relay: Relay, options: PublishOptions, rate: float | None) -> str:
     away = "" if stats.connected or rate is None else text("publish.away")
     return away + text(
         "publish.line",
-        url=public_url(options.to),
         published=f"{stats.published:,}",
         rate="" if rate is None else f" ({rate:,.0f}/s)",
         duplicates=f"{stats.duplicates:,}",

@@ -184,7 +184,7 @@ Examples:
     "option.quote": "Only markets in this currency: KRW, BTC, USDT.",
     "option.observe": "Look at running streams for N seconds.",
     "option.offline": "Leave out whatever needs the network.",
-    "option.to": "The broker: redis://[:password@]host:port or nats://host:port.",
+    "option.to": "The broker: redis://[:password@]host:port or nats://[user:password@]host:port.",
     "option.buffer": "Events of each type that are kept while the broker is away.",
     "option.max_length": "Entries of each type and market that the broker keeps.",
     "option.max_age": "Instead of it: for how many seconds it keeps them.",
@@ -282,8 +282,8 @@ _SHOWN: Final = {
     "record.lost": ", {count} lost",
     "record.summary": "{out}: {what}, {dropped}, in {seconds} s",
     "record.hint": "Ctrl-C ends it",
-    "publish.line": "{url}: {published} events published{rate}, {duplicates} were there, "
-    "{buffered} wait, {dropped}",
+    "publish.line": "{published} events published{rate}, {duplicates} duplicates, "
+    "{buffered} waiting, {dropped}",
     "publish.away": "the broker is away: ",
     "relay.publisher": "Publisher",
     "relay.consumer": "Consumer",

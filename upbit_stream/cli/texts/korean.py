@@ -160,7 +160,7 @@ UpbitStream(source=URL)로 읽습니다.
     "option.quote": "이 통화의 마켓만: KRW, BTC, USDT.",
     "option.observe": "실행 중인 스트림을 N초 동안 봅니다.",
     "option.offline": "네트워크가 필요한 것은 건너뜁니다.",
-    "option.to": "브로커: redis://[:비밀번호@]호스트:포트 또는 nats://호스트:포트.",
+    "option.to": "브로커: redis://[:비밀번호@]호스트:포트 또는 nats://[사용자:비밀번호@]호스트:포트.",
     "option.buffer": "브로커가 없는 동안 종류마다 보관할 이벤트 수.",
     "option.max_length": "브로커가 종류와 마켓마다 보관할 항목 수.",
     "option.max_age": "그 대신 보관할 시간(초).",
@@ -258,7 +258,7 @@ _SHOWN: Final = {
     "record.lost": ", 빠짐 {count}",
     "record.summary": "{out}: {what}, {dropped}, {seconds}초 동안",
     "record.hint": "Ctrl-C로 끝냅니다",
-    "publish.line": "{url}: {published}건 보냄{rate}, 이미 있던 것 {duplicates}, "
+    "publish.line": "{published}건 보냄{rate}, 이미 있던 것 {duplicates}, "
     "대기 {buffered}, {dropped}",
     "publish.away": "브로커가 없습니다. ",
     "relay.publisher": "송신자",
