@@ -122,3 +122,16 @@ def test_snapshots_of_trades_are_left_to_recovery() -> None:
     handover.new([trade(4, "SNAPSHOT"), trade(9, "SNAPSHOT")])
     handover.release()
     assert [one.sequential_id for one in delivered if isinstance(one, Trade)] == [4, 9]
+
+
+def test_a_state_that_is_past_does_not_follow_a_newer_one() -> None:
+    delivered: list[Event] = []
+
+    def newest(type_: str, code: str | None) -> int:
+        return max((one.timestamp or 0 for one in delivered), default=0)
+
+    handover = Handover(delivered.extend, newest)
+    handover.new([ticker(4), ticker(10)])
+    handover.old([ticker(8)])  # it left out the first one
+    handover.release()
+    assert delivered == [ticker(8), ticker(10)]

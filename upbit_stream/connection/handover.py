@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from upbit_stream.events import Candle, Event, Trade
+from upbit_stream.events import Candle, Event, Orderbook, Ticker, Trade
 
 __all__ = ["Handover", "identity"]
 
@@ -18,6 +18,9 @@ _Key: TypeAlias = tuple[str, "str | None"]
 
 # Not part of what was sent, or different on the two sockets.
 _OWN = ("received_at", "stream_type")
+
+# Of these only the newest one counts, and none may follow a newer one.
+_STATES = (Orderbook, Ticker)
 
 
 def identity(event: Event) -> Any:
@@ -103,4 +106,6 @@ class Handover:
             return True  # whether something was missed is told by it; the router knows what to do
         if event.stream_type == "SNAPSHOT" and (event.timestamp or 0) <= self._newest(*key):
             return False  # a state that is known
+        if isinstance(event, _STATES) and (event.timestamp or 0) < self._newest(*key):
+            return False  # one that the old socket left out, and that is past
         return identity(event) not in self._seen.get(key, ())
