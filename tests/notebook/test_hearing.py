@@ -118,7 +118,7 @@ def test_a_word_that_fails_ends_nothing(kernel: Kernel, widget: str) -> None:
     eventually(lambda: kernel.is_over(said))
     stopped = kernel.say(widget, view="one", stop=True)
     eventually(lambda: kernel.is_over(stopped))
-    assert state(kernel, widget) == "stopped"
+    eventually(lambda: state(kernel, widget) == "stopped")
     assert "the browser said to a widget could not be handled" in kernel.text(run, "stderr")
     kernel.interrupt()
     kernel.finish(run)
