@@ -28,6 +28,7 @@ from upbit_stream import (
     WebSocketDiagnostics,
 )
 from upbit_stream.indicators import BollingerBands, Volume
+from upbit_stream.relay import RelaySource, brokers
 
 pytestmark = needs_redis
 
@@ -284,3 +285,14 @@ def test_diagnostics_of_such_a_stream_say_what_they_look_at(stage: Stage) -> Non
     stage.stream.trade("KRW-BTC").get(10)
     report = WebSocketDiagnostics(stage.stream, codes="KRW-BTC").run_connection_test(1.0)
     assert report.observed is not None
+
+
+@pytest.mark.parametrize("scheme", ["redis", "nats"])
+def test_a_client_that_is_not_there_is_told_at_once(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brokers, "find_spec", lambda module: None if module == scheme else True)
+    with pytest.raises(ImportError, match=rf'pip install "upbit-stream\[{scheme}\]"'):
+        UpbitStream(source=f"{scheme}://127.0.0.1:1")
+    with pytest.raises(ImportError, match=rf"upbit-stream\[{scheme}\]"):
+        UpbitStream(source=RelaySource(url=f"{scheme}://127.0.0.1:1"))

@@ -26,6 +26,7 @@ __all__ = [
     "open_sink",
     "open_source",
     "public_url",
+    "require_client",
     "wrong_password",
 ]
 
@@ -160,7 +161,7 @@ def open_sink(url: str, *, max_length: int = 10_000, max_age: float | None = Non
     """The sink for a broker's URL; ``max_length`` and ``max_age`` (seconds) are what it is to keep
     of each lane. ``ValueError`` for a URL that there is none for.
     """
-    if _require_client(check_url(url)) in _REDIS:
+    if require_client(check_url(url)) in _REDIS:
         from upbit_stream.relay.redis_sink import RedisSink
 
         return RedisSink(url, max_length=max_length, max_age=max_age)
@@ -171,7 +172,7 @@ def open_sink(url: str, *, max_length: int = 10_000, max_age: float | None = Non
 
 def open_source(url: str) -> Source:
     """The source for a broker's URL. ``ValueError`` for one that there is none for."""
-    if _require_client(check_url(url)) in _REDIS:
+    if require_client(check_url(url)) in _REDIS:
         from upbit_stream.relay.redis_source import RedisSource
 
         return RedisSource(url)
@@ -180,7 +181,7 @@ def open_source(url: str) -> Source:
     return NatsSource(url)
 
 
-def _require_client(scheme: str) -> str:
+def require_client(scheme: str) -> str:
     """``ImportError``, which says what to install, without the client for that scheme."""
     module, extra = ("redis", "redis") if scheme in _REDIS else ("nats", "nats")
     if find_spec(module) is None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from upbit_stream.config import StreamConfig
-from upbit_stream.relay.brokers import check_url, public_url
+from upbit_stream.relay.brokers import check_url, public_url, require_client
 
 __all__ = ["RelaySource", "as_source", "check_settings"]
 
@@ -91,11 +91,13 @@ def _is_name(name: object) -> bool:
 
 def as_source(source: str | RelaySource) -> RelaySource:
     """A source from what a person gave: its URL may have ``?name=…`` and ``?since=…`` (as ISO 8601
-    writes it). ``ValueError`` and ``TypeError`` for what is none.
+    writes it). ``ValueError`` and ``TypeError`` for what is none, ``ImportError`` without the
+    broker's client.
     """
     if isinstance(source, RelaySource):
+        require_client(check_url(source.url))
         return source
-    check_url(source)
+    require_client(check_url(source))
     parts = urlsplit(source)
     fields = dict(parse_qsl(parts.query, keep_blank_values=True))
     since, name = fields.pop("since", None), fields.pop("name", None)
