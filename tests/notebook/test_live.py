@@ -224,11 +224,21 @@ for codes in ("KRW-BTC", ()):
 
 def test_the_collector_takes_no_lock_for_a_view() -> None:
     script = """
-import faulthandler, gc
+import faulthandler, gc, logging
 from upbit_stream import StreamClosedError, StreamConfig, UpbitStream
 
+logging.getLogger("upbit_stream").addHandler(logging.NullHandler())
 stream = UpbitStream(config=StreamConfig(url="ws://127.0.0.1:9/websocket/v1"))
 gc.disable()
+
+
+def half_a_view():
+    try:
+        stream.live("KRW-BTC")
+    except StreamClosedError:
+        return
+
+
 view = stream.live("KRW-BTC")
 view.close()
 del view  # in a cycle, as every closed widget
@@ -237,10 +247,9 @@ with stream._engine._lock:
     print(gc.collect() > 0)
 faulthandler.cancel_dump_traceback_later()
 stream.close()
-try:
-    stream.live("KRW-BTC")  # which makes half a view
-except StreamClosedError:
-    print(gc.collect() > 0)
+half_a_view()
+gc.collect()
+print(not [one for one in gc.get_objects() if type(one).__name__ == "LiveView"])
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
