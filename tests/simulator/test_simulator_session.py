@@ -92,7 +92,7 @@ def test_pings_keep_a_socket(start: Start, client: Connect) -> None:
 
 
 def test_the_status_keeps_a_socket(start: Start, client: Connect) -> None:
-    sim = start(timing=Timing(idle_timeout=0.3, status_interval=0.05))
+    sim = start(timing=Timing(idle_timeout=1.0, status_interval=0.1))
     socket = client(sim)
     socket.send("PING")
     assert socket.read_many(15) == [{"status": "UP"}] * 15
