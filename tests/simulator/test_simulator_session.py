@@ -71,7 +71,7 @@ def test_a_silent_socket_is_dropped_without_a_close_frame(start: Start, client: 
 
 
 def test_one_snapshot_does_not_keep_a_socket(start: Start, client: Connect) -> None:
-    sim = start(timing=Timing(idle_timeout=0.2))
+    sim = start(timing=Timing(idle_timeout=0.5))
     socket = client(sim)
     socket.ask(TICKER)
     frames, code = socket.end()
