@@ -22,7 +22,7 @@ from upbit_stream import (
     Trade,
     UpbitStream,
 )
-from upbit_stream.relay import feed
+from upbit_stream.connection import base
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.nats_source import NatsSource
 
@@ -57,7 +57,7 @@ def test_what_only_one_member_wants_is_its_own(broker: Broker, press: Press) -> 
 def test_members_whose_hosts_and_processes_are_called_the_same_are_two(
     broker: Broker, press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "numbered", lambda name: name)  # as in two containers
+    monkeypatch.setattr(base, "numbered", lambda name: name)  # as in two containers
     press.print(1)
     trades: list[Trade] = []
     others: list[Trade] = []

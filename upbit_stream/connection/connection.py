@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
+
 from upbit_stream.config import StreamConfig
+from upbit_stream.connection.base import BaseConnection
 from upbit_stream.connection.causes import (
     EXPECTED,
     ErrorStrategy,
@@ -28,7 +29,6 @@ from upbit_stream.connection.router import AnyChannel, Router, Routing
 from upbit_stream.connection.session import Session
 from upbit_stream.connection.staleness import Staleness
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
-from upbit_stream.connection.traffic import Traffic
 from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
@@ -40,7 +40,7 @@ from upbit_stream.errors import (
 from upbit_stream.protocol.decoding import Message
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed
-from upbit_stream.workers import Worker, numbered
+from upbit_stream.workers import Worker
 
 __all__ = ["Connection"]
 
@@ -70,7 +70,7 @@ class _GivenUp(Exception):
         self.error = error
 
 
-class Connection:
+class Connection(BaseConnection):
     """One physical connection, with its I/O thread.
 
     Any thread may call the public methods, but for those in which the session tells something
@@ -94,32 +94,15 @@ class Connection:
         authorize: Callable[[], str] | None = None,
         may_end: Callable[[Connection], bool] = lambda connection: False,
     ) -> None:
-        self.name = numbered(endpoint.value)
-        self.endpoint: Endpoint = endpoint
-        self.url = url
+        super().__init__(endpoint.value, endpoint, url, observer, router, wishes)
         self._may_end = may_end
-        self._log_name = f"{self.name} ({url})"
-        #: What is to be carried. Any thread may change it.
-        self.wishes = Wishes(self.wake) if wishes is None else wishes
         self._config = config
-        self._observer = observer
         self._waker = Waker()
-        self._worker = Worker(f"upbit-io-{self.name}", self._run)
-        # Held while it is looked whether there is one: the watchdog and whoever closes may ask.
-        self._reviving = threading.Lock()
         self._dialler = Dialler(
             self.name, url, config, self._waker, lambda: self.wishes.closing, authorize
         )
-        # Written by the I/O thread alone, read by anyone.
-        self._state = ConnectionState.CONNECTING
-        self._error: UpbitStreamError | None = None
-        self._over = False
-        self._connected_at: float | None = None
-        #: What went over it.
-        self.traffic = Traffic()
-        self._websocket: BulkWebSocket | None = None
         # The I/O thread's own.
-        self._router = router
+        self._websocket: BulkWebSocket | None = None
         self._trial = Trial()
         self._staleness = Staleness(config.stale_after)
         # What the exchange said of the list in which a culprit is searched for.
@@ -129,106 +112,25 @@ class Connection:
     # For any thread.
 
     @property
-    def state(self) -> ConnectionState:
-        """Where the connection stands."""
-        return self._state
-
-    @property
-    def error(self) -> UpbitStreamError | None:
-        """What ended it for good, in state ``ERROR``."""
-        return self._error
-
-    @property
     def info(self) -> ConnectionInfo:
-        """The connection at this moment."""
-        since = self._connected_at
-        return ConnectionInfo(
-            name=self.name,
-            url=self.url,
-            state=self._state,
-            ping_latency=self.traffic.ping_latency,
-            reconnects=self.traffic.reconnects,
-            reconnects_by_kind=self.traffic.reconnects_by_kind.copy(),
-            messages=self.traffic.messages,
-            bytes=self.traffic.bytes,
-            undecodable=self.traffic.undecodable,
-            unknown=self.traffic.unknown,
-            duplicates=self._router.counters.duplicates,
-            late=self._router.counters.late,
-            backfilled=self._router.counters.backfilled,
-            connected_since=None
-            if since is None
-            else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
-        )
+        """See :class:`~upbit_stream.connection.base.BaseConnection`; with the kinds of losses."""
+        kinds = self.traffic.reconnects_by_kind.copy()
+        return msgspec.structs.replace(super().info, reconnects_by_kind=kinds)
 
     @property
-    def lines(self) -> tuple[Connection, ...]:
-        """The physical connections: itself."""
-        return (self,)
-
-    def start(self) -> None:
-        """Start the I/O thread, which connects; once."""
-        self._worker.start()
-
-    def close(self) -> None:
-        """Have the connection closed; returns at once."""
-        self.wishes.close()
-        self.revive()
-
-    def revive(self) -> None:
-        """Have an I/O thread again, if the one there was has died of what nobody thought of."""
-        with self._reviving:
-            if not self._over and not self._worker.alive:
-                self._worker = Worker(self._worker.name, self._run)
-                self._worker.start()
-
-    def join_io(self, deadline: float) -> bool:
-        """Wait until the I/O thread has ended, after which no event comes any more; whether it
-        did by ``deadline``.
-        """
-        return self._worker.join(deadline)
-
-    def join(self, deadline: float) -> bool:
-        """Wait until all threads have ended; whether they did by ``deadline``."""
-        ended = self.join_io(deadline)
-        for worker in (*self._dialler.threads, *self._router.workers):
-            ended = worker.join(deadline) and ended
-        return ended
-
-    @property
-    def alive(self) -> bool:
-        """Whether a thread of the connection runs."""
-        workers = (self._worker, *self._dialler.threads, *self._router.workers)
-        return any(worker.alive for worker in workers)
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing waits for what was missed."""
-        return self._router.settled
-
-    @property
-    def serving(self) -> bool:
-        """Whether it can carry something, now or after a reconnect."""
-        return not self._over and not self.wishes.closing
-
-    def disown(self) -> None:
-        """In the child of a fork: let go of what belongs to the parent, without a word."""
-        self.wishes.disown()
-        self._waker.disown()
-        self._reviving = threading.Lock()
-        self._router.disown()
-        if self._websocket is not None and (sock := self._websocket.sock) is not None:
-            sock.close()  # not by the lock that goes with it
-        self._state = ConnectionState.DISCONNECTED
-
-    @property
-    def is_current_thread(self) -> bool:
-        """Whether the caller is the I/O thread."""
-        return self._worker.is_current
+    def _helpers(self) -> tuple[Worker, ...]:
+        return (*self._dialler.threads, *self._router.workers)
 
     def wake(self) -> None:
-        """Have the I/O thread look around."""
+        """See :class:`~upbit_stream.connection.base.BaseConnection`."""
         self._waker.wake()
+
+    def disown(self) -> None:
+        """See :class:`~upbit_stream.connection.base.BaseConnection`."""
+        self._waker.disown()
+        super().disown()
+        if self._websocket is not None and (sock := self._websocket.sock) is not None:
+            sock.close()  # not by the lock that goes with it
 
     # The I/O thread.
 
@@ -249,7 +151,7 @@ class Connection:
             pass
         except _GivenUp as end:
             self._last_things()
-            self._fail(end.error)
+            self._fail(self._final_error(end.error))
             self._free()
             return
         self._last_things()
@@ -424,32 +326,24 @@ class Connection:
         except Exception as error:
             raise _GivenUp(error) from error
 
-    def _fail(self, error: BaseException) -> None:
-        """The end that no attempt can heal: everyone who waits for data learns why."""
+    def _final_error(self, error: Exception) -> UpbitStreamError:
+        """What is told of an error after which no attempt is to follow."""
         verdict = judge(error)
         attempts = self._config.reconnect.max_attempts
         if verdict.strategy is ErrorStrategy.NO_RETRY or attempts is None:
-            self._error = verdict.error
-        else:
-            self._error = ConnectionFailedError(
-                f"gave up after {attempts} attempt{'s' * (attempts > 1)}; the last one: "
-                f"{verdict.error}. Give ReconnectPolicy(max_attempts=None) to never give up"
-            )
-            self._error.__cause__ = error
-        # The state first, for whoever is woken by the error; the log last, as its handlers are
-        # other people's code.
-        self._enter(ConnectionState.ERROR)
-        if self._router.alone:
-            self.wishes.fail(self._error)
-        self._observer.connection_error(self._error)
-        _log.error("%s: %s; this connection has ended for good", self._log_name, self._error)
+            return verdict.error
+        told = ConnectionFailedError(
+            f"gave up after {attempts} attempt{'s' * (attempts > 1)}; the last one: "
+            f"{verdict.error}. Give ReconnectPolicy(max_attempts=None) to never give up"
+        )
+        told.__cause__ = error
+        return told
 
     def _enter(self, state: ConnectionState) -> None:
-        if state is not self._state:
-            self._state = state
-            self._observer.connection_changed(self)
-            if state not in _LOGGED_WITH_CAUSE:
-                _log.info("%s: %s", self._log_name, state.value)
+        news = state is not self._state
+        super()._enter(state)
+        if news and state not in _LOGGED_WITH_CAUSE:
+            _log.info("%s: %s", self._log_name, state.value)
 
     # What the session tells.
 

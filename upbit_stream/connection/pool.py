@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from upbit_stream.config import ReconnectPolicy, StreamConfig
+from upbit_stream.connection.base import BaseConnection
 from upbit_stream.connection.connection import Connection
 from upbit_stream.connection.observer import ConnectionObserver, Link
 from upbit_stream.connection.pair import Pair
@@ -38,8 +39,8 @@ __all__ = ["AnyConnection", "ConnectionPool", "Lease", "Terms", "default_pool"]
 # Seconds for closing what lingers when the interpreter exits.
 _EXIT_CLOSE = 1.0
 
-#: One physical connection, two lines that stand for one, or a broker that does.
-AnyConnection: TypeAlias = "Connection | Pair | Feed"
+#: One physical connection (to a broker, perhaps), or two lines that stand for one.
+AnyConnection: TypeAlias = BaseConnection | Pair
 
 # Live events, over all codes, that wait at most for the ones before them, which are being fetched.
 _WAITING = 100_000

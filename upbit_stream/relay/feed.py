@@ -12,21 +12,20 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+
+import msgspec
 
 from upbit_stream.config import StreamConfig, reconnect_delay
+from upbit_stream.connection.base import BaseConnection
 from upbit_stream.connection.observer import ConnectionObserver
 from upbit_stream.connection.router import Router
 from upbit_stream.connection.states import ConnectionInfo, ConnectionState
-from upbit_stream.connection.traffic import Traffic
-from upbit_stream.connection.wishes import Wishes
 from upbit_stream.errors import ConnectionFailedError, UpbitStreamError
 from upbit_stream.protocol.endpoints import Endpoint
 from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, open_source, public_url
 from upbit_stream.relay.following import Following
 from upbit_stream.relay.identity import identity
 from upbit_stream.relay.place import RelaySource
-from upbit_stream.workers import Worker, numbered
 
 __all__ = ["Feed"]
 
@@ -55,12 +54,8 @@ class _Renewal(BrokerUnavailable):
     """Nothing is wrong: it was asked for."""
 
 
-class Feed:
-    """What a broker brings. Any thread may call the public methods; what is not public belongs to
-    the I/O thread.
-    """
-
-    endpoint = Endpoint.PUBLIC
+class Feed(BaseConnection):
+    """What a broker brings."""
 
     def __init__(
         self,
@@ -71,127 +66,40 @@ class Feed:
         *,
         may_end: Callable[[Feed], bool],
     ) -> None:
-        self.name = numbered("relay")
-        self.url = public_url(place.url)
-        self._log_name = f"{self.name} ({self.url})"
-        self._observer = observer
+        # Replaced in the child of a fork alone.
+        self._bell = threading.Event()
+        router = make_router(self.wake)
+        super().__init__("relay", Endpoint.PUBLIC, public_url(place.url), observer, router)
         self._may_end = may_end
         self._policy = config.reconnect
         self._ping_interval = config.ping_interval
-        self._bell = threading.Event()
-        self.wishes = Wishes(self.wake)
-        self.traffic = Traffic()
-        self._router = make_router(self.wake)
         self._source = open_source(place.url)
         self._following = Following(
-            place, identity(self.name), self._source, self._router, self.traffic, observer, config
+            place, identity(self.name), self._source, router, self.traffic, observer, config
         )
-        self._worker = Worker(f"upbit-io-{self.name}", self._run)
-        # Held while it is looked whether there is one: the watchdog and whoever closes may ask.
-        self._reviving = threading.Lock()
-        # Whether the last attempt to connect came to nothing.
+        # The I/O thread's own: whether the last attempt to connect came to nothing.
         self._missed = False
-        # Written by the I/O thread alone, read by anyone.
-        self._state = ConnectionState.CONNECTING
-        self._error: UpbitStreamError | None = None
-        self._over = False
-        self._connected_at: float | None = None
 
-    # As a connection, for any thread.
-
-    @property
-    def state(self) -> ConnectionState:
-        """Whether the broker is there."""
-        return self._state
-
-    @property
-    def error(self) -> UpbitStreamError | None:
-        """What ended it for good, in state ``ERROR``."""
-        return self._error
+    # For any thread.
 
     @property
     def info(self) -> ConnectionInfo:
-        """The connection to the broker at this moment."""
-        since = self._connected_at
-        traffic = self.traffic
-        counters = self._router.counters
-        return ConnectionInfo(
-            name=self.name,
-            url=self.url,
-            state=self._state,
-            ping_latency=traffic.ping_latency,
-            reconnects=traffic.reconnects,
-            messages=traffic.messages,
-            bytes=traffic.bytes,
-            undecodable=traffic.undecodable,
-            unknown=traffic.unknown,
-            duplicates=counters.duplicates + self._following.duplicates,
-            late=counters.late,
-            backfilled=counters.backfilled,
-            connected_since=None
-            if since is None
-            else datetime.now(timezone.utc) - timedelta(seconds=time.monotonic() - since),
+        """See :class:`~upbit_stream.connection.base.BaseConnection`; with what came twice from the
+        broker.
+        """
+        info = super().info
+        return msgspec.structs.replace(
+            info, duplicates=info.duplicates + self._following.duplicates
         )
 
-    @property
-    def lines(self) -> tuple[Feed, ...]:
-        """The physical connections: itself."""
-        return (self,)
-
-    def start(self) -> None:
-        """Start the I/O thread; once."""
-        self._worker.start()
-
-    def close(self) -> None:
-        """Have it closed; returns at once."""
-        self.wishes.close()
-        self.revive()
-
-    def revive(self) -> None:
-        """Have an I/O thread again, if the one there was has died of what nobody thought of."""
-        with self._reviving:
-            if not self._over and not self._worker.alive:
-                self._worker = Worker(self._worker.name, self._run)
-                self._worker.start()
-
-    def join_io(self, deadline: float) -> bool:
-        """Wait until the I/O thread has ended; whether it did by ``deadline``."""
-        return self._worker.join(deadline)
-
-    def join(self, deadline: float) -> bool:
-        """The same: there is no other thread."""
-        return self.join_io(deadline)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._worker.alive
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing waits for what was missed: nothing ever does."""
-        return True
-
-    @property
-    def serving(self) -> bool:
-        """Whether it can carry something, now or after a reconnect."""
-        return not self._over and not self.wishes.closing
-
-    @property
-    def is_current_thread(self) -> bool:
-        """Whether the caller is the I/O thread."""
-        return self._worker.is_current
-
     def wake(self) -> None:
-        """Have the I/O thread look around."""
+        """See :class:`~upbit_stream.connection.base.BaseConnection`."""
         self._bell.set()
 
     def disown(self) -> None:
-        """In the child of a fork: let go of what belongs to the parent."""
-        self.wishes.disown()
-        self._reviving, self._bell = threading.Lock(), threading.Event()
-        self._router.disown()
-        self._state = ConnectionState.DISCONNECTED
+        """See :class:`~upbit_stream.connection.base.BaseConnection`."""
+        self._bell = threading.Event()
+        super().disown()
 
     # The I/O thread.
 
@@ -345,16 +253,6 @@ class Feed:
             _log.info("%s: %s when it was closed", self._log_name, error)
 
     def _fail(self, error: UpbitStreamError) -> None:
-        """The end that no attempt can heal."""
         self._router.finish()
         self._free()
-        self._error = error
-        self._enter(ConnectionState.ERROR)
-        self.wishes.fail(error)
-        self._observer.connection_error(error)
-        _log.error("%s: %s; this connection has ended for good", self._log_name, error)
-
-    def _enter(self, state: ConnectionState) -> None:
-        if state is not self._state:
-            self._state = state
-            self._observer.connection_changed(self)
+        super()._fail(error)
