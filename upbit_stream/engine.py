@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from upbit_stream.admission import Admission
+from upbit_stream.channels import Channels, end_all
 from upbit_stream.companions import Companion, Companions
 from upbit_stream.config import OverflowPolicy, StreamConfig, resolve_urls
 from upbit_stream.connection.inquiries import Inquiry
@@ -24,7 +25,7 @@ from upbit_stream.connection.states import ConnectionInfo, ConnectionState, over
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.delivery.notices import NoticeBoard, NoticeKind
 from upbit_stream.endings import UNATTENDED_CLOSE, close_at_exit, forked
-from upbit_stream.errors import AuthenticationError, StreamClosedError, UpbitStreamError
+from upbit_stream.errors import StreamClosedError, UpbitStreamError
 from upbit_stream.leases import Carrier, Leases
 from upbit_stream.markets import MarketList
 from upbit_stream.monitoring.monitor import Monitor
@@ -32,11 +33,11 @@ from upbit_stream.monitoring.watchdog import watchdog
 from upbit_stream.protocol.auth import Credentials
 from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
-from upbit_stream.recovery.gaps import Gap, narrow
+from upbit_stream.recovery.gaps import Gap
 from upbit_stream.recovery.rest import RestClient
 from upbit_stream.silence import BROKER_IS_SILENT, EXCHANGE_IS_SILENT, Lookup
 from upbit_stream.telling import Quiet
-from upbit_stream.totals import StreamStats, Totals
+from upbit_stream.totals import StreamStats
 from upbit_stream.workers import LOOK_AROUND, Worker, join_all
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class Engine:
         self._source = source
         self.notices = NoticeBoard()
         self.companions = Companions()
-        self._region = region
         self.config = config
-        self._credentials = credentials
+        # What it was told, and tells of that, with the lock held.
+        self._admission = Admission(region, credentials, source)
         url, rest_url = resolve_urls(config, region)
         self.rest = RestClient(rest_url, config.ssl_context)
         self._markets = MarketList(self.rest)
@@ -72,13 +73,8 @@ class Engine:
         # end. Never held while a callback or I/O runs.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._channels: dict[Channel[Any], Carrier | None] = {}
-        # Channels that were closed, whose dispatch threads may still deliver what was queued.
-        self._leaving: tuple[Channel[Any], ...] = ()
+        self._channels = Channels()
         self._leases = Leases(pool, url, rest_url, config, credentials, self, source)
-        # Endpoints that did not accept the keys: they are not asked again.
-        self._unauthorized: dict[Endpoint, AuthenticationError] = {}
-        self._retired = Totals()
         self._state = ConnectionState.DISCONNECTED
         self._error: UpbitStreamError | None = None
         self._started = False
@@ -108,13 +104,7 @@ class Engine:
         Raises :class:`AuthenticationError` where keys are needed and missing or not accepted, and
         :class:`SubscriptionError` for what the exchange would refuse.
         """
-        self._region.check(demand.type)
-        if self._source is not None:
-            from upbit_stream.relay.lanes import check_relayable  # only here: few need it
-
-            check_relayable(demand)
-        if demand.endpoint.needs_keys:
-            self._credentials.require(f"{demand.method}()")
+        self._admission.check(demand)
         channel: Channel[Any] = kind(
             demand,
             queue_size=queue_size,
@@ -124,15 +114,14 @@ class Engine:
         )
         with self._lock:
             self._refuse_closed()
-            if (refusal := self._unauthorized.get(demand.endpoint)) is not None:
-                raise refusal.with_traceback(None)
-            check_combinations((*self._demands(), demand))
-            self._channels[channel] = None
+            self._admission.check_accepted(demand)
+            check_combinations((*self._channels.demands(), demand))
+            self._channels.add(channel)
             if self._started:
                 try:
                     self._serve(channel)
                 except BaseException:  # no descriptor, no thread, Ctrl-C: not half-registered
-                    del self._channels[channel]
+                    self._channels.withdraw(channel)
                     raise
         return channel
 
@@ -142,23 +131,13 @@ class Engine:
         with self._lock:
             if channel not in self._channels:
                 return
-            lease = self._channels.pop(channel)
-            self._leave(channel)
+            lease = self._channels.close(channel)
             if lease is not None:
                 lease.drop(channel)
-                if lease not in self._channels.values():
+                if not self._channels.carried_by(lease):
                     self._leases.give_back(lease)
                     if not self._closing:
                         self._enter(self._leases.state)
-
-    def _leave(self, channel: Channel[Any]) -> None:
-        leaving = (*self._leaving, channel)
-        self._leaving = tuple(one for one in leaving if one.worker is not None and one.worker.alive)
-        for gone in leaving:
-            if gone not in self._leaving:
-                self._retired.add_channel(gone)
-                # What nobody has taken yet may still be taken, but is not the stream's any more.
-                self._retired.queued = 0
 
     def change(self, channel: Channel[Any], change: Callable[[Demand], Demand]) -> None:
         """Want something else for a channel: ``change`` makes it of the present demand."""
@@ -167,19 +146,16 @@ class Engine:
             if channel not in self._channels or channel.ended:
                 raise StreamClosedError("this subscription is closed; make a new one")
             demand = change(channel.demand)
-            check_combinations((*self._demands(but=channel), demand))
+            check_combinations((*self._channels.demands(but=channel), demand))
             channel.change(demand)
-            lease = self._channels[channel]
+            lease = self._channels.carrier_of(channel)
             if lease is not None:
                 lease.touch()
 
-    def _demands(self, but: Channel[Any] | None = None) -> Iterable[Demand]:
-        """What is wanted at present, ``but`` for a channel. The lock is held."""
-        return [one.demand for one in self._channels if one is not but and not one.ended]
-
     def _serve(self, channel: Channel[Any]) -> None:
         """Give a channel its connection. The lock is held."""
-        lease = self._channels[channel] = self._take(channel.demand.endpoint, channel.overflow)
+        lease = self._take(channel.demand.endpoint, channel.overflow)
+        self._channels.carry(channel, lease)
         channel.start()
         lease.carry(channel)
 
@@ -202,9 +178,9 @@ class Engine:
             self._refuse_closed()
             if not self._started:
                 self._be_watched()
-                for channel, lease in self._channels.items():
-                    if lease is None:  # an interrupted start left off here
-                        self._serve(channel)
+                # An interrupted start left off here.
+                for channel in self._channels.carried_by(None):
+                    self._serve(channel)
                 self._started = True
 
     def _be_watched(self) -> None:
@@ -315,25 +291,18 @@ class Engine:
             for lease in self._leases.held:
                 if not self._leases.give_back(lease):
                     # It goes on without this stream.
-                    for channel, its in self._channels.items():
-                        if its is lease:
-                            lease.connection.wishes.remove(channel)
+                    for channel in self._channels.carried_by(lease):
+                        lease.connection.wishes.remove(channel)
 
     def _shut_down(self, deadline: float, last_deadline: float) -> bool:
         """Whether no subscription was cut short: such a thread may still end in time."""
-        delivered = True
         self.let_go()
         for connection in self._leases.ending:
             # Not its abandoned attempts: they carry nothing, and must not use up the queues' time.
             connection.join_io(deadline)
         with self._lock:
-            channels = (*self._channels, *self._leaving)
-        for channel in channels:
-            channel.end()
-        for channel in channels:
-            if channel.worker is not None and not channel.worker.join(deadline):
-                channel.discard()
-                delivered = False
+            channels = self._channels.all
+        delivered = end_all(channels, deadline)
         with self._lock:
             self._enter(ConnectionState.DISCONNECTED)
         self.notices.end()
@@ -350,7 +319,7 @@ class Engine:
     def _workers(self) -> Iterable[Worker]:
         """The dispatch threads, and those of what runs beside."""
         with self._lock:
-            channels = (*self._channels, *self._leaving)
+            channels = self._channels.all
         workers = [channel.worker for channel in channels] + [self.notices.worker]
         return [one for one in (*workers, *self.companions.workers) if one is not None]
 
@@ -397,15 +366,13 @@ class Engine:
     def channels(self) -> tuple[Channel[Any], ...]:
         """The channels that have not ended."""
         with self._lock:
-            return tuple(channel for channel in self._channels if not channel.ended)
+            return self._channels.open
 
     @property
     def stats(self) -> StreamStats:
         """The counters at this moment."""
         with self._lock:
-            totals = copy(self._retired)
-            for channel in (*self._channels, *self._leaving):
-                totals.add_channel(channel)
+            totals = self._channels.count()
             self._leases.count(totals)
         return StreamStats(**msgspec.structs.asdict(totals))
 
@@ -414,8 +381,7 @@ class Engine:
     def connection_changed(self, connection: Link) -> None:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
-            if isinstance(connection.error, AuthenticationError):
-                self._unauthorized[connection.endpoint] = connection.error
+            self._admission.note(connection)
             if not self._closing:
                 state = self._leases.state
                 if state is ConnectionState.ERROR:
@@ -432,11 +398,7 @@ class Engine:
     def connection_gap(self, gap: Gap) -> None:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
         with self._lock:
-            own = [one.demand for one in self._channels if one.demand.type == gap.type]
-            mine = narrow(gap, {code for demand in own for code in demand.codes})
-            told = mine if own else None
-            if told is not None:
-                self._retired.add_gap(told)
+            told = self._channels.concern(gap)
         if told is not None:
             self.notices.post(NoticeKind.GAP, told)
 
@@ -493,9 +455,7 @@ class Engine:
         self._closed.set()
         self._closing = self._forked = True
         self._state = ConnectionState.DISCONNECTED
-        for channel in (*self._channels, *self._leaving):
-            channel.disown(forked())
-        self._leaving, self._channels = (), {}
+        self._channels.disown(forked())
         self.notices.disown()
         self.companions.disown()
         self.rest.disown()
