@@ -15,9 +15,9 @@ A lane is one key, and one script writes many lanes: so it is one Redis, not a c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from upbit_stream.relay.brokers import (
     BrokerRefused,
@@ -32,9 +32,8 @@ __all__ = [
     "NOTICES",
     "ORDERS",
     "PUBLISHERS",
+    "RedisSide",
     "all_reports",
-    "connect",
-    "fresh_reports",
     "group_key",
     "key_of",
     "translated",
@@ -55,7 +54,7 @@ _FRESH = 6
 
 # Takes a report, forgets those of the dead, and answers with those of the living: their names and
 # their reports in turns. The time is the broker's own, so no two clocks are compared.
-REPORT = """
+_REPORT = """
 local now = tonumber(redis.call('TIME')[1])
 redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2])
 local living = {}
@@ -84,7 +83,7 @@ def group_key(group: str, what: str) -> str:
     return f"{_PREFIX}group:{group}:{what}"
 
 
-def connect(url: str) -> Any:
+def _connect(url: str) -> Any:
     """A client that has reached the broker. ``ModuleNotFoundError`` says which extra is
     missing.
     """
@@ -151,7 +150,40 @@ def all_reports(client: Any) -> tuple[dict[str, bytes], dict[str, bytes]]:
     return told[0], told[1]
 
 
-def fresh_reports(client: Any, own: str, name: str, report: bytes) -> dict[str, bytes]:
-    """Leave a report in the hash ``own``; those of the living publishers."""
-    told = client.eval(REPORT, 2, own, PUBLISHERS, name, report, _FRESH)
-    return {told[i].decode(): bytes(told[i + 1]) for i in range(0, len(told), 2)}
+class RedisSide:
+    """What sink and source are alike in: the connection, the report. Belongs to one thread."""
+
+    #: The hash in which the reports of its kind are.
+    REPORTS: ClassVar[str]
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: Any = None
+
+    def open(self) -> str:
+        """See :class:`~upbit_stream.relay.brokers.Sink`."""
+        self._client = _connect(self._url)
+        with translated(self._url):
+            self._prepare()
+            return str(self._client.info("server")["run_id"])
+
+    def _prepare(self) -> None:
+        """Tell the new client what it needs to know."""
+
+    @property
+    def _opened(self) -> Any:
+        if self._client is None:
+            raise BrokerUnavailable("not connected")
+        return self._client
+
+    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
+        """See :class:`~upbit_stream.relay.brokers.Sink`."""
+        with translated(self._url):
+            told = self._opened.eval(_REPORT, 2, self.REPORTS, PUBLISHERS, name, report, _FRESH)
+        return {told[i].decode(): bytes(told[i + 1]) for i in range(0, len(told), 2)}
+
+    def close(self) -> None:
+        """See :class:`~upbit_stream.relay.brokers.Sink`."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()

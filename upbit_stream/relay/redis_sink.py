@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from upbit_stream.relay.brokers import BrokerUnavailable
 from upbit_stream.relay.entries import ORDER_DIGITS, Entry
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.redis_common import (
     NOTICES,
     ORDERS,
     PUBLISHERS,
-    connect,
-    fresh_reports,
+    RedisSide,
     key_of,
     translated,
 )
@@ -155,7 +153,7 @@ end
 """
 
 
-class RedisSink:
+class RedisSink(RedisSide):
     """Writes lanes as streams.
 
     ``max_length``: entries that a lane keeps, about; ``max_age``: instead of it, for how many
@@ -163,22 +161,19 @@ class RedisSink:
     the smallest counts.
     """
 
+    REPORTS = PUBLISHERS
+
     def __init__(self, url: str, *, max_length: int = 10_000, max_age: float | None = None) -> None:
-        self._url = url
+        super().__init__(url)
         self._max_length = max_length
         self._max_age = max_age
-        self._client: Any = None
         # The names of the scripts there.
         self._publish = self._begin = self._reopen = ""
 
-    def open(self) -> str:
-        self._client = connect(self._url)
-        with translated(self._url):
-            self._publish = self._client.script_load(_PUBLISH)
-            self._begin = self._client.script_load(_BEGIN)
-            self._reopen = self._client.script_load(_REOPEN)
-            server = self._client.info("server")
-        return str(server["run_id"])
+    def _prepare(self) -> None:
+        self._publish = self._client.script_load(_PUBLISH)
+        self._begin = self._client.script_load(_BEGIN)
+        self._reopen = self._client.script_load(_REOPEN)
 
     def send(self, entries: Sequence[Entry]) -> int:
         with translated(self._url):
@@ -243,18 +238,3 @@ class RedisSink:
     def tell(self, notice: bytes) -> None:
         with translated(self._url):
             self._opened.xadd(NOTICES, {"n": notice}, maxlen=_NOTICES_KEPT)
-
-    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
-        with translated(self._url):
-            return fresh_reports(self._opened, PUBLISHERS, name, report)
-
-    @property
-    def _opened(self) -> Any:
-        if self._client is None:
-            raise BrokerUnavailable("not connected")
-        return self._client
-
-    def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()

@@ -6,14 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
+from upbit_stream.relay.brokers import Passage, Record
 from upbit_stream.relay.lanes import Lane, selection_of
 from upbit_stream.relay.redis_common import (
     CONSUMERS,
     NOTICES,
+    RedisSide,
     all_reports,
-    connect,
-    fresh_reports,
     group_key,
     key_of,
     translated,
@@ -99,12 +98,13 @@ end
 """
 
 
-class RedisSource:
+class RedisSource(RedisSide):
     """Reads lanes that are streams. A position is the id of an entry."""
 
+    REPORTS = CONSUMERS
+
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._client: Any = None
+        super().__init__(url)
         self._memory = ""
         self._read_at = 0.0
         # The lanes of which all was read, up to these positions: as long as they are read on, the
@@ -116,15 +116,15 @@ class RedisSource:
         self._notices_after: str | None = None
 
     def open(self) -> str:
-        self._client = connect(self._url)
-        # As it comes: redis-py would make a dict of each entry.
-        self._client.set_response_callback("XREAD", lambda answer, **options: answer)
-        with translated(self._url):
-            memory = str(self._client.info("server")["run_id"])
+        memory = super().open()
         self._whole = {}
         self._foreign = self._foreign or self._memory not in ("", memory)
         self._memory = memory
         return memory
+
+    def _prepare(self) -> None:
+        # As it comes: redis-py would make a dict of each entry.
+        self._client.set_response_callback("XREAD", lambda answer, **options: answer)
 
     def newest(self, lanes: Sequence[Lane]) -> Mapping[Lane, Record]:
         with translated(self._url):
@@ -155,11 +155,8 @@ class RedisSource:
 
     def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         lanes = {key_of(lane).encode(): lane for lane in positions}
-        time.sleep(max(0.0, self._read_at + len(lanes) * _PACE - time.monotonic()))
-        late = time.monotonic() - self._read_at > _UNDOUBTED
-        self._read_at = time.monotonic()
-        doubtful = {} if self._foreign else positions if late else self._unknown(positions)
         # From the last entry on, not behind it: if it is not there any more, others may be gone.
+        doubtful = self._doubtful(positions)
         overlapping = {lane: place for lane, place in doubtful.items() if _is_entry(place)}
         places = {**positions, **{lane: _before(one) for lane, one in overlapping.items()}}
         count = _BATCH + bool(overlapping)
@@ -173,24 +170,27 @@ class RedisSource:
         # Of what is not answered nothing is known that was not known before.
         whole = {lane: place for lane, place in positions.items() if lane not in overlapping}
         for key, rows in answer or ():
-            lane, position, payloads = lanes[key], rows[-1][0].decode(), rows
-            is_all = len(rows) < count
-            missed_since = None
-            if (last := overlapping.get(lane)) is not None:
-                if rows[0][0] == last.encode():
-                    payloads = rows[1:]
-                else:
-                    missed_since = _moment(last)
-            if payloads:
-                payloads = [fields[1] for _, fields in payloads]
+            lane, position = lanes[key], rows[-1][0].decode()
+            new, missed_since = _without_overlap(rows, overlapping.get(lane))
+            if new:
+                payloads = [fields[1] for _, fields in new]
                 passages.append(Passage(lane, payloads, position, missed_since))
             whole.pop(lane, None)
-            if is_all:
+            if len(rows) < count:  # all that there is
                 whole[lane] = position
         self._whole = whole
         return passages
 
-    def _unknown(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+    def _doubtful(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        """Those behind which the broker may have let something go by the time of this read, which
+        is waited for.
+        """
+        time.sleep(max(0.0, self._read_at + len(positions) * _PACE - time.monotonic()))
+        before, self._read_at = self._read_at, time.monotonic()
+        if self._foreign:
+            return {}
+        if self._read_at - before > _UNDOUBTED:
+            return positions
         whole = self._whole
         return {lane: place for lane, place in positions.items() if whole.get(lane) != place}
 
@@ -233,28 +233,24 @@ class RedisSource:
         with translated(self._url):
             self._opened.eval(_COMMIT, len(keys), *keys, member, *arguments)
 
-    def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
-        with translated(self._url):
-            return fresh_reports(self._opened, CONSUMERS, name, report)
-
     def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
         with translated(self._url):
             return all_reports(self._opened)
 
-    @property
-    def _opened(self) -> Any:
-        if self._client is None:
-            raise BrokerUnavailable("not connected")
-        return self._client
-
-    def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
-
 
 def _moment(position: str) -> int:
     return int(position.partition("-")[0])
+
+
+def _without_overlap(rows: Sequence[Any], last: str | None) -> tuple[Sequence[Any], int | None]:
+    """The rows that are new, if they were asked for from the entry ``last`` on (None: from behind
+    it); and if that is not there any more, the moment since when something may be missing.
+    """
+    if last is None:
+        return rows, None
+    if rows[0][0] == last.encode():
+        return rows[1:], None
+    return rows, _moment(last)
 
 
 def _before(position: str) -> str:
