@@ -21,6 +21,7 @@ import pytest
 from benchmarks.frames import codes, payloads
 from benchmarks.server import upgrade
 from upbit_stream import StreamConfig, UpbitStream
+from upbit_stream.connection.router import Router
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.protocol.decoding import Decoder
 from upbit_stream.protocol.wire_format import WireFormat
@@ -95,6 +96,7 @@ def test_a_message_that_comes_alone_takes_one_read_and_one_wake_up(
 ) -> None:
     reads = count_calls(monkeypatch, BulkWebSocket, "receive")
     rings = count_calls(monkeypatch, Channel, "_ring")
+    collected = count_calls(monkeypatch, Router, "collect")
     arrived = threading.Semaphore(0)
 
     def one_by_one(client: socket.socket) -> None:
@@ -113,6 +115,7 @@ def test_a_message_that_comes_alone_takes_one_read_and_one_wake_up(
     assert len(reads) < 1050
     assert sum(waiting for (waiting,) in rings) < 1050
     assert calls["upbit-io"] < CALLS_OF_ONE_MESSAGE * 1000
+    assert not collected  # nothing was being fetched
 
 
 def _profiled(stream: UpbitStream) -> Counter[str]:

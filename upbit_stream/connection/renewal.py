@@ -62,6 +62,10 @@ class _New:
         self._handover.new([one for one in decoded if isinstance(one, Event)])
         return [one for one in decoded if not isinstance(one, Event)]
 
+    @property
+    def settled(self) -> bool:
+        return True
+
     def part(self) -> bool:
         return False
 

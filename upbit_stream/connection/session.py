@@ -224,9 +224,10 @@ class Session:
     def _attend(self) -> bool:
         if self._wishes.version != self._version:
             self._adopt()
-        with Quiet():  # first it is delivered, then told of
-            if self._router.collect():
-                self._deliver()
+        if not self._router.settled:
+            with Quiet():  # first it is delivered, then told of
+                if self._router.collect():
+                    self._deliver()
         now = time.monotonic()
         self._ask(now)
         self._inquire(now)

@@ -315,9 +315,9 @@ class Recovery:
 
     def collect(self) -> bool:
         """Deliver what was fetched, and let go of what waits too long; whether there was any.
-        Called in every round, so it is cheap when nothing is the matter.
+        Called in every round in which it is :attr:`busy`.
         """
-        if not self.busy:
+        if not self.busy:  # another line was quicker
             return False
         done = list(self._repairs.collect())
         finished = {id(repair) for repair in done}
