@@ -7,48 +7,30 @@ tests.chaos.bystander URL CODE…`` notes arrivals until its standard input ends
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 import time
-from types import TracebackType
 from typing import Any
 
 import websocket
 
+from tests.process import Process
+
 __all__ = ["Bystander"]
 
 
-class Bystander:
-    """The process; a context manager. Its socket is the next one that the simulator sees."""
+class Bystander(Process):
+    """The process. Its socket is the next one that the simulator sees."""
 
     def __init__(self, url: str, codes: list[str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.bystander", url, *codes],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline(), "the bystander ended unexpectedly"
+        super().__init__("-m", "tests.chaos.bystander", url, *codes)
+        self.read()
 
     def arrivals(self) -> dict[str, int]:
         """It ends; when each trade came, in nanoseconds since the epoch, by ``CODE id``."""
-        told, _ = self._process.communicate(timeout=20)
+        told, _ = self.process.communicate(timeout=20)
         arrivals: dict[str, int] = json.loads(told)
         return arrivals
-
-    def __enter__(self) -> Bystander:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._process.poll() is None:
-            self._process.communicate(timeout=20)
 
 
 def _watch(url: str, codes: list[str]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,12 @@ def ctrl_c_is_not_ignored() -> Iterator[None]:
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Starts a command that ends with the test."""
-    programs: list[Program] = []
+    with ExitStack() as programs:
 
-    def start_program(*arguments: str, **variables: str) -> Program:
-        programs.append(Program(arguments, **variables))
-        return programs[-1]
+        def start_program(*arguments: str, **variables: Any) -> Program:
+            return programs.enter_context(Program(arguments, **variables))
 
-    yield start_program
-    for program in programs:
-        program.end()
+        yield start_program
 
 
 @pytest.fixture

@@ -10,9 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import IO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from tests.conftest import PATIENCE
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 COMMAND = (sys.executable, "-m", "upbit_stream")
 
@@ -86,15 +90,19 @@ class Collected:
 
 
 class Program:
-    """A running command whose output goes into pipes."""
+    """A running command whose output goes into pipes. A context manager."""
 
-    def __init__(self, arguments: Sequence[str], **variables: str) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, program: Sequence[str] = COMMAND,
+        directory: Path | None = None, **variables: str,
+    ) -> None:  # fmt: skip
         self.process = subprocess.Popen(
-            (*COMMAND, *arguments),
+            (*program, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(**variables),
+            cwd=directory,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self.out = _collected(self.process.stdout, "stdout")
@@ -118,6 +126,12 @@ class Program:
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.end()
 
 
 def _collected(stream: IO[bytes] | None, name: str) -> Collected:

@@ -75,7 +75,7 @@ def test_it_runs_until_ctrl_c(name: str, run: Run) -> None:
 def test_it_runs_for_as_long_as_it_is_told(run: Run) -> None:
     with Simulator(rate=300) as sim:
         scripts = [run(sim, name, "1") for name in ("first_trade.py", "with_asyncio.py")]
-        assert [script.end() for script in scripts][1].startswith("KRW-BTC is at ")
+        assert [script.all() for script in scripts][1].startswith("KRW-BTC is at ")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

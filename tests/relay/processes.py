@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
-from types import TracebackType
+from collections.abc import Mapping
+
+from tests.process import Process
 
 __all__ = ["Publisher", "Reader"]
 
 
-class _Process:
-    """A context manager. What it prints is read by a thread of the test's."""
+class _Overheard(Process):
+    """What it prints is read by a thread of the test's. It is killed at the end of the block."""
 
-    def __init__(self, *arguments: str, **environ: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **environ},
-            text=True,
-        )
+    def __init__(self, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+        super().__init__(*arguments, environ=environ)
         self.lines: list[str] = []
-        self._reading = threading.Thread(target=self._read)
+        self._reading = threading.Thread(target=self._overhear)
         self._reading.start()
 
-    def _read(self) -> None:
+    def _overhear(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             # One that was torn by a kill was never told.
             if line.endswith("\n"):
                 self.lines.append(line)
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        self.process.kill()
-        self._end()
 
     def close(self) -> None:
         """Have it end by itself."""
@@ -51,26 +39,17 @@ class _Process:
         self._reading.join(20)
         self.process.stdout.close()
 
-    def __enter__(self) -> _Process:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.process.poll() is None:
-            self.kill()
+    def _leave(self) -> None:
+        self.kill()
 
 
-class Publisher(_Process):
+class Publisher(_Overheard):
     """``upbit-stream publish`` of these codes' trades, and order books if they are asked for."""
 
     def __init__(self, url: str, broker: str, *codes: str, books: bool = False) -> None:
         types = ("-t", "trade", *(("-t", "orderbook") if books else ()))
         arguments = ("publish", *codes, *types, "--to", broker)
-        super().__init__("-m", "upbit_stream", *arguments, UPBIT_STREAM_URL=url)
+        super().__init__("-m", "upbit_stream", *arguments, environ={"UPBIT_STREAM_URL": url})
 
     def close(self) -> None:
         """Have it end by itself: it is asked as a service manager asks."""
@@ -78,7 +57,7 @@ class Publisher(_Process):
         super().close()
 
 
-class Reader(_Process):
+class Reader(_Overheard):
     """A consumer of these codes' trades (or another type)."""
 
     def __init__(self, source: str, *codes: str, type_: str = "trade") -> None:

@@ -59,7 +59,6 @@ def test_three_processes_each_with_its_own_selection(
             eventually(lambda: len(reader.lines) > 300)  # noqa: B023
         ledger = stop(market)
         for reader, codes in zip(readers, selections, strict=True):
-            assert isinstance(reader, Reader)
             assert check_whole(reader, ledger, codes) > 300
             assert reader.gaps == []
             reader.close()
@@ -82,7 +81,6 @@ def test_two_publishers_are_killed_at_random(
     publishers = [begin(), begin()]
     try:
         with Reader(broker.url, *CODES) as reader:
-            assert isinstance(reader, Reader)
             eventually(lambda: len(reader.lines) > 100)
             victims = [0] * kills + [1] * kills
             chance.shuffle(victims)
@@ -115,8 +113,6 @@ def test_the_broker_is_away_for_a_while(
         Reader(broker.url, *CODES) as reader,
         Reader(broker.url, "KRW-BTC", type_="orderbook") as books,
     ):
-        assert isinstance(reader, Reader)
-        assert isinstance(books, Reader)
         eventually(lambda: len(reader.lines) > 200 and len(books.lines) > 5)
         if how == "cut off":
             broker.pause()

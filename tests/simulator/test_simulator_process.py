@@ -9,75 +9,54 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 import urllib3
 
+from tests.process import SimulatorProcess
 from tests.simulator.client import PATIENCE, Client, Connect, Start
 from upbit_stream.simulator import Simulator
 from upbit_stream.simulator.__main__ import main
 from upbit_stream.simulator.control import choose_codes, obey, run_simulator, server_tls
 
 
-class Process:
-    """``python -m upbit_stream.simulator`` and its two pipes."""
-
-    def __init__(self, *options: str) -> None:
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "upbit_stream.simulator", *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.popen.stdin is not None
-        assert self.popen.stdout is not None
-        self.stdin, self.stdout = self.popen.stdin, self.popen.stdout
-        self.where = json.loads(self.stdout.readline())
-
-    def do(self, name: str, **arguments: Any) -> Any:
-        self.stdin.write(json.dumps({"do": name, **arguments}) + "\n")
-        self.stdin.flush()
-        return json.loads(self.stdout.readline())
-
-
 @pytest.fixture
-def process() -> Iterator[Process]:
-    process = Process("--rate", "0", "--codes", "5", "--timing", "instant")
+def process() -> Iterator[SimulatorProcess]:
+    options = ("--rate", "0", "--codes", "5", "--timing", "instant")
+    process = SimulatorProcess(*options, stderr=subprocess.PIPE)
     yield process
-    _, problems = process.popen.communicate(timeout=PATIENCE)
+    _, problems = process.process.communicate(timeout=PATIENCE)
     assert problems == ""
-    assert process.popen.returncode == 0
+    assert process.process.returncode == 0
 
 
 class Elsewhere:
     """Looks like a simulator to the client fixture."""
 
-    def __init__(self, where: dict[str, Any]) -> None:
-        self.url = where["url"]
+    def __init__(self, url: str) -> None:
+        self.url = url
 
 
-def test_a_process_that_is_told_what_to_do(process: Process, client: Connect) -> None:
-    codes = process.do("codes")["result"]
+def test_a_process_that_is_told_what_to_do(process: SimulatorProcess, client: Connect) -> None:
+    codes = process.ask("codes")["result"]
     assert codes == ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE"]
-    socket: Client = client(Elsewhere(process.where))  # type: ignore[arg-type]
+    socket: Client = client(Elsewhere(process.url))  # type: ignore[arg-type]
     socket.ask({"type": "trade", "codes": codes, "is_only_realtime": True})
-    assert process.do("wait_for_subscription", type="trade", count=1)["result"] is True
-    assert process.do("burst", count=3000, codes=codes) == {"ok": True, "result": None}
+    assert process.ask("wait_for_subscription", type="trade", count=1)["result"] is True
+    assert process.ask("burst", count=3000, codes=codes) == {"ok": True, "result": None}
     got = [frame["sequential_id"] for frame in socket.read_many(3000)]
-    totals = process.do("totals")["result"]
+    totals = process.ask("totals")["result"]
     assert sum(total["count"] for total in totals.values()) == 3000
     assert sum(total["sum"] for total in totals.values()) == sum(got)
-    assert process.do("ledger", code="KRW-BTC")["result"] == got[::5]
-    stats = process.do("stats", id=7)
+    assert process.ask("ledger", code="KRW-BTC")["result"] == got[::5]
+    stats = process.ask("stats", id=7)
     assert stats["id"] == 7
     assert stats["result"]["trades"] == 3000
-    assert process.do("requests")["result"][0]["parsed"][1]["type"] == "trade"
-    assert process.do("close", code=1001)["result"] == 1
+    assert process.ask("requests")["result"][0]["parsed"][1]["type"] == "trade"
+    assert process.ask("close", code=1001)["result"] == 1
     assert socket.end() == ([], 1001)
-    refused = process.do("explode")
+    refused = process.ask("explode")
     assert refused["ok"] is False
     assert "choose one of" in refused["error"]
 
