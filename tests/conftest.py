@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import ssl
 import sys
 import threading
 import time
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+import trustme
 from hypothesis import HealthCheck, settings
 
 from upbit_stream import StreamConfig, Trade
@@ -118,3 +121,33 @@ def sim() -> Iterator[Simulator]:
 def config(sim: Simulator) -> StreamConfig:
     """The configuration for that simulator."""
     return StreamConfig(url=sim.url, rest_url=sim.rest_url)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Trusted by nobody who was not told of it."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    """TLS of a server with a certificate of that authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_context(authority: trustme.CA) -> ssl.SSLContext:
+    """TLS of a client that trusts it."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+def ctrl_c_is_not_ignored() -> Iterator[None]:
+    """Children inherit an ignored signal, and tests in the background of a script have that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

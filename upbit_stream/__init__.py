@@ -9,7 +9,7 @@
         stream.run()
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from upbit_stream.config import HealthThresholds, OverflowPolicy, ReconnectPolicy, StreamConfig
 from upbit_stream.connection.causes import ErrorStrategy
@@ -61,6 +61,7 @@ from upbit_stream.indicators import (
     SignalSpec,
     Volume,
 )
+from upbit_stream.lazy import lazily
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.wire_format import WireFormat
 from upbit_stream.recovery.gaps import Gap
@@ -139,24 +140,13 @@ __all__ = [
 ]
 
 # What few need is imported when it is asked for.
-_LAZY = {
-    "DiagnosticsReport": "upbit_stream.monitoring.report",
-    "Recorder": "upbit_stream.recording.recorder",
-    "RecorderStats": "upbit_stream.recording.recorder",
-    "WebSocketDiagnostics": "upbit_stream.monitoring.diagnostics",
-    "read_recording": "upbit_stream.recording.reading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(module), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "DiagnosticsReport": "upbit_stream.monitoring.report",
+        "Recorder": "upbit_stream.recording.recorder",
+        "RecorderStats": "upbit_stream.recording.recorder",
+        "WebSocketDiagnostics": "upbit_stream.monitoring.diagnostics",
+        "read_recording": "upbit_stream.recording.reading",
+    },
+)

@@ -20,11 +20,8 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
-def ctrl_c_is_not_ignored() -> Iterator[None]:
-    """Children inherit an ignored signal, and tests in the background of a script have that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def _ctrl_c(ctrl_c_is_not_ignored: None) -> None:
+    """Of every test here."""
 
 
 @pytest.fixture

@@ -135,9 +135,25 @@ def test_a_reader_that_has_enough_ends_it_quietly(arguments: list[str], tmp_path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot tell how full a pipe is")
 def test_ctrl_c_gets_out_of_a_pipe_that_nobody_empties() -> None:
-    reading, writing = os.pipe()
+    told = interrupted_when_stuck(*os.pipe(), "--json")
+    assert told == SIMULATED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_ctrl_c_gets_out_of_a_terminal_that_nobody_reads() -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 50, 140, 0, 0))
+    told = interrupted_when_stuck(master, slave)
+    assert told == ""
+
+
+def interrupted_when_stuck(reading: int, writing: int, *options: str) -> str:
+    """Have it write where nobody reads at the other end, and press Ctrl-C when nothing goes there
+    any more; what it says when it has ended.
+    """
     with subprocess.Popen(
-        (*COMMAND, "watch", "--demo", "--json", "-t", "orderbook"),
+        (*COMMAND, "watch", "--demo", "-t", "orderbook", *options),
+        stdin=subprocess.DEVNULL,
         stdout=writing,
         stderr=subprocess.PIPE,
         env=environment(),
@@ -151,30 +167,7 @@ def test_ctrl_c_gets_out_of_a_pipe_that_nobody_empties() -> None:
             program.kill()
             os.close(reading)
     assert program.returncode == 0
-    assert told.decode() == SIMULATED
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_ctrl_c_gets_out_of_a_terminal_that_nobody_reads() -> None:
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 50, 140, 0, 0))
-    with subprocess.Popen(
-        (*COMMAND, "watch", "--demo", "-t", "orderbook"),
-        stdin=subprocess.DEVNULL,
-        stdout=slave,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    ) as program:
-        os.close(slave)
-        try:
-            eventually(Still(master))
-            eventually(lambda: interrupted(program))
-            _, told = program.communicate(timeout=PATIENCE)
-        finally:
-            program.kill()
-            os.close(master)
-    assert program.returncode == 0
-    assert told == b""
+    return told.decode()
 
 
 def interrupted(program: subprocess.Popen[bytes]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,11 +22,8 @@ class Run(Protocol):
 
 
 @pytest.fixture(autouse=True)
-def ctrl_c_is_not_ignored() -> Iterator[None]:
-    """Children inherit an ignored signal, and tests in the background of a script have that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def _ctrl_c(ctrl_c_is_not_ignored: None) -> None:
+    """Of every test here."""
 
 
 @pytest.fixture

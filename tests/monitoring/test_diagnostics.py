@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import trustme
 
 from tests.conftest import eventually, our_threads
 from upbit_stream import (
@@ -50,18 +49,6 @@ def nothing_is_left_at_once() -> Iterator[None]:
     assert logging.getLogger("upbit_stream").filters == []
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
 def unmet(report: DiagnosticsReport) -> set[str]:
     return {criterion.name for criterion in report.verdict if not criterion.met}
 
@@ -79,12 +66,10 @@ def at(what: str, action: Callable[[], object]) -> Callable[[str, float], None]:
 
 
 @pytest.mark.alone
-def test_a_healthy_run(authority: trustme.CA, server_context: ssl.SSLContext) -> None:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
+def test_a_healthy_run(server_context: ssl.SSLContext, client_context: ssl.SSLContext) -> None:
     told: list[tuple[str, float]] = []
     with Simulator(rate=300, codes=all_codes(150), ssl_context=server_context) as sim:
-        diagnostics = WebSocketDiagnostics(sim.url, config=StreamConfig(ssl_context=context))
+        diagnostics = WebSocketDiagnostics(sim.url, config=StreamConfig(ssl_context=client_context))
         report = diagnostics.run_connection_test(RUN, lambda *one: told.append(one))
         assert sim.wait_for(lambda: not sim.connections)
         # Within the limits: nothing was refused.

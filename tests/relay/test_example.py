@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.examples.conftest import ctrl_c_is_not_ignored
+import pytest
+
 from tests.examples.script import Script
 from tests.relay.servers import RedisServer, needs_redis
 from upbit_stream.simulator import Simulator
 
-__all__ = ["ctrl_c_is_not_ignored"]
-
-pytestmark = needs_redis
+pytestmark = [needs_redis, pytest.mark.usefixtures("ctrl_c_is_not_ignored")]
 
 
 def test_two_strategies_read_what_one_publishes(redis_server: RedisServer, tmp_path: Path) -> None:

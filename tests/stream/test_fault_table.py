@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 import pytest
-import trustme
 
 from tests.conftest import eventually
 from tests.gate import Gate, Spoiler, answer, cut, reset
@@ -201,16 +200,9 @@ HITCHES: dict[str, Hitch] = {
 }
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
-def secure(authority: trustme.CA) -> Iterator[Simulator]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    with Simulator(rate=0, ssl_context=context) as simulator:
+def secure(server_context: ssl.SSLContext) -> Iterator[Simulator]:
+    with Simulator(rate=0, ssl_context=server_context) as simulator:
         yield simulator
 
 
@@ -221,15 +213,13 @@ def secure(authority: trustme.CA) -> Iterator[Simulator]:
     [pytest.param(name, marks=[pytest.mark.alone] * ("hangs" in name)) for name in HITCHES],
 )
 def test_the_first_attempts_come_to_nothing(
-    sim: Simulator, secure: Simulator, authority: trustme.CA, name: str
+    sim: Simulator, secure: Simulator, client_context: ssl.SSLContext, name: str
 ) -> None:
     hitch = HITCHES[name]
     behind = secure if hitch.tls else sim
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
     with ExitStack() as stack:
         gate = stack.enter_context(Gate(behind.url, hitch.spoilers))
-        config = StreamConfig(url=gate.url, connect_timeout=0.5, ssl_context=trusting)
+        config = StreamConfig(url=gate.url, connect_timeout=0.5, ssl_context=client_context)
         if hitch.error is None:  # the good one may take its time
             config = dataclasses.replace(config, connect_timeout=0.5 if "hangs" in name else 10.0)
         stream = stack.enter_context(UpbitStream(config=config))

@@ -12,7 +12,6 @@ import threading
 import time
 
 import pytest
-import trustme
 
 from tests.conftest import eventually
 from upbit_stream import (
@@ -126,24 +125,10 @@ def test_giving_up_after_max_attempts_raises_everywhere() -> None:
         eventually(lambda: errors)
 
 
-@pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-def test_tls(authority: trustme.CA, server_context: ssl.SSLContext) -> None:
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+def test_tls(server_context: ssl.SSLContext, client_context: ssl.SSLContext) -> None:
     with Simulator(rate=300, ssl_context=server_context) as sim:
         assert sim.url.startswith("wss://")
-        with UpbitStream(config=StreamConfig(url=sim.url, ssl_context=trusting)) as stream:
+        with UpbitStream(config=StreamConfig(url=sim.url, ssl_context=client_context)) as stream:
             trades: list[Trade] = []
             stream.trade(sim.codes, callback=trades.append)
             eventually(lambda: len(trades) > 200)

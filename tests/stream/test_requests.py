@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from tests.conftest import eventually
-from upbit_stream import Orderbook, StreamConfig, SubscriptionError, Ticker, Trade, UpbitStream
+from upbit_stream import (
+    Orderbook,
+    StreamConfig,
+    Subscription,
+    SubscriptionError,
+    Ticker,
+    Trade,
+    UpbitStream,
+)
 from upbit_stream.simulator import Simulator
 
 CODES = [f"KRW-A{number:03}" for number in range(100)]
@@ -102,24 +110,36 @@ def test_nothing_is_held_back_from_the_first_subscriber(
     with UpbitStream(config=config) as stream:
         trades = stream.trade("KRW-NOPE")
         eventually(lambda: sim.requests)
-        frame = '{{"ty":"trade","cd":"KRW-NOPE","sid":{0},"ttms":{0},"tms":{0},"st":"{1}"}}'
-        sim.send_raw(frame.format(2, "REALTIME").encode())
+        sim.send_raw(trade_frame(2, "REALTIME"))
         assert trades.get(timeout=10).sequential_id == 2
         # Older than what is known, or known already: no news.
-        sim.send_raw(frame.format(1, "SNAPSHOT").encode())
-        sim.send_raw(frame.format(3, "REALTIME").encode())
+        sim.send_raw(trade_frame(1, "SNAPSHOT"))
+        sim.send_raw(trade_frame(3, "REALTIME"))
         assert trades.get(timeout=10).sequential_id == 3
+
+
+def trade_frame(number: int, kind: str) -> bytes:
+    """A trade of a code that the exchange does not know."""
+    frame = '{{"ty":"trade","cd":"KRW-NOPE","sid":{0},"ttms":{0},"tms":{0},"st":"{1}"}}'
+    return frame.format(number, kind).encode()
+
+
+def one_and_a_newcomer(
+    stream: UpbitStream, sim: Simulator
+) -> tuple[Subscription[Trade], Subscription[Trade]]:
+    """Two subscriptions of that code, of which the second makes a request of its own."""
+    first = stream.trade("KRW-NOPE")
+    eventually(lambda: sim.requests)
+    second = stream.trade("KRW-NOPE")
+    eventually(lambda: len(sim.requests) == 2)
+    return first, second
 
 
 def test_a_newcomer_begins_with_its_snapshot(sim: Simulator, config: StreamConfig) -> None:
     with UpbitStream(config=config) as stream:
-        first = stream.trade("KRW-NOPE")
-        eventually(lambda: sim.requests)
-        second = stream.trade("KRW-NOPE")
-        eventually(lambda: len(sim.requests) == 2)
-        frame = '{{"ty":"trade","cd":"KRW-NOPE","sid":{0},"ttms":{0},"tms":{0},"st":"{1}"}}'
+        first, second = one_and_a_newcomer(stream, sim)
         for number, kind in ((1, "REALTIME"), (2, "SNAPSHOT"), (3, "REALTIME")):
-            sim.send_raw(frame.format(number, kind).encode())
+            sim.send_raw(trade_frame(number, kind))
         assert [second.get(timeout=10).sequential_id for _ in range(2)] == [2, 3]
         assert [first.get(timeout=10).sequential_id for _ in range(3)] == [1, 2, 3]
 
@@ -128,10 +148,7 @@ def test_a_newcomer_whose_snapshot_does_not_come_gets_realtime_all_the_same(
     sim: Simulator, config: StreamConfig
 ) -> None:
     with UpbitStream(config=config) as stream:
-        stream.trade("KRW-NOPE")
-        eventually(lambda: sim.requests)
-        second = stream.trade("KRW-NOPE")
-        eventually(lambda: len(sim.requests) == 2)
+        _, second = one_and_a_newcomer(stream, sim)
 
         def reaches_the_newcomer() -> bool:
             sim.send_raw(b'{"ty":"trade","cd":"KRW-NOPE","st":"REALTIME"}')
@@ -196,13 +213,9 @@ def test_a_newcomer_loses_nothing_to_a_snapshot_that_was_overtaken(
     sim: Simulator, config: StreamConfig
 ) -> None:
     with UpbitStream(config=config) as stream:
-        stream.trade("KRW-NOPE")
-        eventually(lambda: sim.requests)
-        second = stream.trade("KRW-NOPE")
-        eventually(lambda: len(sim.requests) == 2)
-        frame = '{{"ty":"trade","cd":"KRW-NOPE","sid":{0},"ttms":{0},"tms":{0},"st":"{1}"}}'
+        _, second = one_and_a_newcomer(stream, sim)
         for number, kind in ((1, "REALTIME"), (3, "REALTIME"), (2, "SNAPSHOT"), (4, "REALTIME")):
-            sim.send_raw(frame.format(number, kind).encode())
+            sim.send_raw(trade_frame(number, kind))
         assert [second.get(timeout=10).sequential_id for _ in range(3)] == [2, 3, 4]
 
 

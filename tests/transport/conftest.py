@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
-import trustme
 
 from tests.transport.peer import PATIENCE, Answer, Connection, Peer, upgrade
 from upbit_stream.transport import BulkWebSocket, ConnectionClosed, open_websocket
@@ -56,25 +55,6 @@ def dial() -> Iterator[Dial]:
     yield open_both
     for ws in opened:
         ws.shutdown()
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-@pytest.fixture(scope="session")
-def client_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
 
 
 def wait_readable(ws: BulkWebSocket) -> None:
