@@ -65,6 +65,33 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
         "live() takes only codes by place, and was given 2; put several codes into one "
         'list: live(["KRW-BTC", "KRW-ETH"])',
     ),
+    (lambda s: s.trade(), 'trade() needs codes; call it as in trade("KRW-BTC")'),
+    (
+        lambda s: s.candle(callback=print, unit="1m"),
+        'candle() needs codes; call it as in candle("KRW-BTC")',
+    ),
+    (
+        lambda s: s.snapshot("KRW-BTC"),
+        'snapshot() needs codes; call it as in snapshot("ticker", "KRW-BTC")',
+    ),
+    (
+        lambda s: s.indicator("KRW-BTC", []),
+        'indicator() needs timeframe; call it as in indicator("KRW-BTC", Rsi(14), timeframe="5m")',
+    ),
+    (
+        lambda s: s.indicator(),
+        "indicator() needs codes, indicators and timeframe; call it as in "
+        'indicator("KRW-BTC", Rsi(14), timeframe="5m")',
+    ),
+    (
+        lambda s: s.indicator_signal(timeframe="5m"),
+        "indicator_signal() needs codes and indicators; call it as in "
+        'indicator_signal("KRW-BTC", Rsi(14).overbought(70), timeframe="5m")',
+    ),
+    (
+        lambda s: s.trade("KRW-BTC", codes="KRW-ETH"),
+        "trade() was given codes by place and by name; give it once",
+    ),
 ]
 WRONG_MAKING: list[tuple[Callable[[], object], str]] = [
     (
@@ -126,6 +153,10 @@ def test_a_change_of_the_codes() -> None:
         with pytest.raises(TypeError) as caught:
             change("KRW-BTC", 5)
         assert str(caught.value) == f"{told}leave out what is more"
+        with pytest.raises(TypeError) as caught:
+            change()
+        name = change.__name__
+        assert str(caught.value) == f'{name}() needs codes; call it as in {name}("KRW-BTC")'
     assert trades.codes == ("KRW-BTC",)
 
 

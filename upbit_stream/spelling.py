@@ -1,4 +1,4 @@
-"""Options that a call does not have, by their name or by their place: what is said of them."""
+"""Options that a call does not have, by name or by place, or lacks: what is said of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ C = TypeVar("C")
 # How alike two names have to be for one to be taken for the other mistyped, from 0 to 1.
 _ALIKE = 0.6
 
+# What is shown for an option that is missing, of that method or of all.
+_EXAMPLES = {
+    "type": '"ticker"',
+    "codes": '"KRW-BTC"',
+    "indicators": "Rsi(14)",
+    "indicator_signal.indicators": "Rsi(14).overbought(70)",
+    "timeframe": '"5m"',
+}
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The name that is most like ``name``; None: none is like it."""
@@ -26,8 +35,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def with_hints(call: Callable[P, R]) -> Callable[P, R]:
-    """``call``, which names the option that was meant when one is given that it does not have, and
-    says where to put what it does not take by place.
+    """``call``, which names the option that was meant when one is given that it does not have, says
+    where to put what it does not take by place, and shows what it lacks.
 
     For what is called now and then: it costs a look at the names of each call. Type checkers see
     the same signature as before.
@@ -59,6 +68,7 @@ def _checked(
     options = tuple(one.name for one in parameters)
     known = frozenset(options)
     places = tuple(one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD)
+    required = tuple(one.name for one in parameters if one.default is one.empty)
     most = 1 + len(places)
 
     @functools.wraps(call)
@@ -67,6 +77,11 @@ def _checked(
             raise TypeError(_explain(name, kwargs, options, others, where)) from None
         if len(args) > most:
             raise TypeError(_explain_place(name, args[1:], options, places))
+        by_place = places[: len(args) - 1]
+        if twice := [one for one in by_place if one in kwargs]:
+            raise TypeError(f"{name}() was given {twice[0]} by place and by name; give it once")
+        if missing := [one for one in required if one not in kwargs and one not in by_place]:
+            raise TypeError(_explain_missing(name, missing, required, places))
         return call(*args, **kwargs)
 
     return checked
@@ -106,3 +121,15 @@ def _explain_place(
         return f"{told}; leave out what is more"
     right = ", ".join((*places, f"{named}=…"))
     return f"{told}; give what is more by its name, as in {name}({right})"
+
+
+def _explain_missing(
+    name: str, missing: list[str], required: tuple[str, ...], places: tuple[str, ...]
+) -> str:
+    shown = []
+    for option in required:
+        example = _EXAMPLES.get(f"{name}.{option}") or _EXAMPLES.get(option, "…")
+        shown.append(example if option in places else f"{option}={example}")
+    *others, last = missing
+    lacks = f"{', '.join(others)} and {last}" if others else last
+    return f"{name}() needs {lacks}; call it as in {name}({', '.join(shown)})"

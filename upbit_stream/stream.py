@@ -18,6 +18,7 @@ from upbit_stream.delivery.drops import Drop
 from upbit_stream.delivery.notices import NoticeKind
 from upbit_stream.engine import Engine
 from upbit_stream.errors import StreamClosedError, UpbitStreamError
+from upbit_stream.forgetting import Patience
 from upbit_stream.metrics import Metrics
 from upbit_stream.monitoring.health import ConnectionHealth
 from upbit_stream.protocol.auth import find_credentials
@@ -93,6 +94,7 @@ class UpbitStream(Subscribing):
         )
         # The threads that have called close(): each adds itself, and looks for itself alone.
         self._closed_by: set[int] = set()
+        self._patience = Patience(self, self._engine)
         # Dropping the last reference closes, too. (At exit the engine is closed properly.)
         weakref.finalize(self, self._engine.abandon).atexit = False
 
@@ -105,6 +107,7 @@ class UpbitStream(Subscribing):
         :meth:`close`.
         """
         kernel.look_around()
+        self._patience.begin()
         self._engine.start()
 
     def wait_connected(self, timeout: float | None = None) -> bool:
@@ -135,6 +138,7 @@ class UpbitStream(Subscribing):
                 "(its end closes the stream), and before close()"
             )
         kernel.look_around()
+        self._patience.wait()
         try:
             any(self._engine.wait_closed(until) for until in kernel.turns(seconds))
         except KeyboardInterrupt:
@@ -165,7 +169,10 @@ class UpbitStream(Subscribing):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        forgotten = not any(exc_info) and self._patience.lacking
         self.close()
+        if forgotten:
+            self._patience.tell_left()
 
     # Looking in.
 

@@ -15,6 +15,7 @@ lingers is closed. ``-p no:upbit_stream.testing`` does without it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +52,9 @@ def upbit_config(upbit_simulator: Simulator) -> StreamConfig:
 @pytest.fixture
 def upbit_stream(upbit_config: StreamConfig) -> Iterator[UpbitStream]:
     """A stream that has started. After the test it is closed; its connection lingers."""
-    with UpbitStream(config=upbit_config) as stream:
+    # Not its own `with`, which warns who leaves at once: a test may.
+    with closing(UpbitStream(config=upbit_config)) as stream:
+        stream.start()
         yield stream
 
 
