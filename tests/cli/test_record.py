@@ -43,6 +43,56 @@ def test_a_demo_into_each_format(call: Call, tmp_path: Path) -> None:
         assert (manifest["numbers"], manifest["closed"]) == ("decimal", True)
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_a_file_that_exists_is_said_to_be_gone_on_with(
+    call: Call, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    demo = ("record", "--demo", "KRW-BTC", "-t", "orderbook", "--out", str(path))
+    before: list[str] = []
+    while len(before) < 2:  # on a busy machine it may take longer until something comes
+        assert call(*demo, "--seconds", "1")[0] == 0
+        before = [event.type for event in read_recording(path)]
+    _, _, told = call(*demo, "--depth", "5", "--seconds", "0.2")
+    file, rows, simulated = told.splitlines()
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(
+        rf"upbit-stream: {re.escape(str(path))} has {len(before)} events already, from {moment} to "
+        rf"{moment}; what comes now is added behind them",
+        file,
+    )
+    assert rows == "upbit-stream: the order books in it have 30 rows, those that come now 5"
+    assert simulated == "upbit-stream: simulated data, not the exchange's"
+    # The same rows, or no books, are nothing to tell of.
+    _, _, told = call(*demo, "--seconds", "0.2")
+    assert told.count("\n") == 2
+    assert "rows" not in told
+    # A manifest that is missing, as one that is behind, is made again.
+    path.with_name(f"{name}.manifest.json").unlink()
+    count = len(list(read_recording(path)))
+    _, _, told = call(*demo[:3], "--out", str(path), "--json", "--seconds", "0.2")
+    assert told.startswith(f"upbit-stream: {path} has {count} events already, from ")
+    assert "rows" not in told
+
+
+def test_a_file_with_numbers_of_the_other_kind_is_refused_at_once(
+    call: Call, tmp_path: Path
+) -> None:
+    for first, other, words in (
+        (["--exact"], [], "with --exact; give it again, or choose another file"),
+        ([], ["--exact"], "without --exact; leave it out, or choose another file"),
+    ):
+        path = tmp_path / f"{len(first)}.jsonl"
+        demo = ("record", "--demo", "KRW-BTC", "--out", str(path))
+        while not path.exists() or not list(read_recording(path)):
+            assert call(*demo, *first, "--seconds", "1")[0] == 0
+        before = path.read_bytes()
+        exit_code, out, told = call(*demo, *other, "--seconds", "1")
+        assert (exit_code, out) == (2, "")
+        assert told == f"upbit-stream: {path} was recorded {words}\n"
+        assert path.read_bytes() == before
+
+
 def test_ctrl_c_ends_it_with_all_that_came(start: Start, sim: Simulator, tmp_path: Path) -> None:
     path = tmp_path / "trades"
     program = start("record", "KRW-BTC", "--out", str(path), "--format", "zstd", "--rotate",

@@ -19,6 +19,7 @@ machine, serve a simulated exchange.
 ``playing.py``            or a recording
 ``memory.py``             what has come and is shown; ``board.py`` the newest of each code
 ``past.py``               the candles before now
+``continuing.py``         what a file holds that is recorded on to
 ``columns.py``            which columns each type has, and how numbers are written
 ``lines.py``              events as plain lines or JSON, for pipes
 ``subscribing.py``        from types and codes on the command line to subscriptions

@@ -20,9 +20,10 @@ from rich.text import Text
 from upbit_stream.cli.board import Meter
 from upbit_stream.cli.commanding import command_of
 from upbit_stream.cli.completing import complete_format
+from upbit_stream.cli.continuing import check_numbers, told_of
 from upbit_stream.cli.demo import demo_simulator, simulated
 from upbit_stream.cli.failures import RunFailed, WrongUsage
-from upbit_stream.cli.harmless import harmless_json
+from upbit_stream.cli.harmless import harmless, harmless_json
 from upbit_stream.cli.interrupt import Interrupt
 from upbit_stream.cli.lines import write_out
 from upbit_stream.cli.notices import NoticeBox, told_on_stderr
@@ -92,6 +93,7 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
             subscriptions = [
                 subscribe(stream, type_, codes, None, depth=options.depth) for type_ in types
             ]
+            check_numbers(options.out, exact=options.exact)
             # Only now: nothing that was asked for is impossible, so a file may be made.
             recorder = Recorder(
                 options.out,
@@ -99,7 +101,10 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
                 rotate_bytes=size,
                 rotate_seconds=seconds,
             )
-        except RecordingError as error:
+            recorder.flush()  # the manifest, too, which may be behind after a crash
+            for line in told_of(options.out, depth=options.depth if "orderbook" in types else None):
+                print(f"upbit-stream: {harmless(line)}", file=sys.stderr)
+        except (RecordingError, TimeoutError) as error:
             raise RunFailed(str(error)) from error
         except (SubscriptionError, ValueError) as error:
             raise WrongUsage(str(error)) from error

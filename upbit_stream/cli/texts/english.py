@@ -282,6 +282,9 @@ _SHOWN: Final = {
     "record.lost": ", {count} lost",
     "record.summary": "{out}: {what}, {dropped}, in {seconds} s",
     "record.hint": "Ctrl-C ends it",
+    "record.goes_on": "{out} has {count} events already, from {since} to {until}; what comes now "
+    "is added behind them",
+    "record.other_depth": "the order books in it have {before} rows, those that come now {now}",
     "publish.line": "{published} events published{rate}, {duplicates} duplicates, "
     "{buffered} waiting, {dropped}",
     "publish.away": "the broker is away: ",
@@ -414,6 +417,8 @@ _FAILED: Final = {
     '"upbit-stream {command} --demo"',
     "failed.subscription_ended": "the subscription has ended",
     "failed.lost": "{count} events are not in the recording",
+    "failed.exact": "{out} was recorded without --exact; leave it out, or choose another file",
+    "failed.not_exact": "{out} was recorded with --exact; give it again, or choose another file",
     "failed.not_taken": "{url} did not take everything",
     "failed.format": "--format {name}: choose one of {formats}",
     "failed.rotate": "--rotate {limit}: a size (500kB, 100MB, 1GB), a time (30s, 15m, 1h, 1d), or "

@@ -258,6 +258,9 @@ _SHOWN: Final = {
     "record.lost": ", 빠짐 {count}",
     "record.summary": "{out}: {what}, {dropped}, {seconds}초 동안",
     "record.hint": "Ctrl-C로 끝냅니다",
+    "record.goes_on": "{out}에 이미 {count}건이 있습니다({since}부터 {until}까지). "
+    "그 뒤에 이어서 씁니다",
+    "record.other_depth": "그 안의 호가는 {before}줄, 이제 오는 호가는 {now}줄입니다",
     "publish.line": "{published}건 보냄{rate}, 이미 있던 것 {duplicates}, "
     "대기 {buffered}, {dropped}",
     "publish.away": "브로커가 없습니다. ",
@@ -389,6 +392,8 @@ _FAILED: Final = {
     '--demo"를 해 보세요',
     "failed.subscription_ended": "구독이 끝났습니다",
     "failed.lost": "이벤트 {count}건이 기록에 없습니다",
+    "failed.exact": "{out}은(는) --exact 없이 기록되었습니다. 빼거나 다른 파일을 고르세요",
+    "failed.not_exact": "{out}은(는) --exact로 기록되었습니다. 다시 넣거나 다른 파일을 고르세요",
     "failed.not_taken": "{url}이(가) 다 받지 못했습니다",
     "failed.format": "--format {name}: 다음 중에서 고르세요: {formats}",
     "failed.rotate": "--rotate {limit}: 크기(500kB, 100MB, 1GB), 시간(30s, 15m, 1h, 1d), 또는 "
