@@ -22,7 +22,7 @@ from tests.conftest import eventually
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Broker", "NatsServer", "RedisServer", "needs_nats", "needs_redis"]
+__all__ = ["Broker", "NatsServer", "RedisServer", "free_port", "needs_nats", "needs_redis"]
 
 # Where systems have programs of administrators, which not everyone's PATH leads to.
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from importlib.util import find_spec
+from socket import gaierror
 from typing import NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,6 +28,7 @@ __all__ = [
     "open_source",
     "public_url",
     "require_client",
+    "unreachable",
     "wrong_password",
 ]
 
@@ -206,6 +208,27 @@ def check_url(url: object) -> str:
             "nats://host:4222 (rediss:// or tls:// with TLS)"
         )
     return parts.scheme
+
+
+def unreachable(url: str, error: BaseException) -> BrokerUnavailable:
+    """What to raise when the broker at ``url`` cannot be reached by the network, or no more:
+    ``error``, or what that came of, says why. The address is named once, whatever they repeat.
+    """
+    said = str(error).rstrip(".") or type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            said = "the connection was refused (is it running?)"
+        elif isinstance(cause, gaierror):
+            said = "the host name cannot be resolved (is it right?)"
+        elif isinstance(cause, TimeoutError):
+            said = "no answer in time (is it running, and can it be reached from here?)"
+        elif isinstance(cause, OSError):
+            said = cause.strerror or str(cause)
+        if isinstance(cause, OSError):
+            break
+        cause = cause.__cause__ or cause.__context__
+    return BrokerUnavailable(f"{public_url(url)}: {said}")
 
 
 def wrong_password(url: str, error: Exception, form: str) -> BrokerRefused:

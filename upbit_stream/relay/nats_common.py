@@ -24,7 +24,12 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from upbit_stream.relay.brokers import BrokerUnavailable, public_url, wrong_password
+from upbit_stream.relay.brokers import (
+    BrokerUnavailable,
+    public_url,
+    unreachable,
+    wrong_password,
+)
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.workers import LOOK_AROUND, Worker, numbered
 
@@ -75,6 +80,8 @@ class NatsLink:
         self._worker: Worker | None = None
         # Whether it was told that the stream keeps something else.
         self._warned = False
+        # What the client has met last. Written on the loop.
+        self._why: Exception | None = None
         self.client: Any = None
         self.jetstream: Any = None
 
@@ -119,9 +126,11 @@ class NatsLink:
     async def _connect(self, retention: dict[str, Any]) -> str:
         from nats.aio.client import Client
 
-        async def ignore(_: object) -> None:
-            """What goes wrong is raised where it matters."""
+        async def note(error: Exception) -> None:
+            """It is raised where it matters, but of some the client does not say why."""
+            self._why = error
 
+        self._why = None
         # Known before it is connected: what fails half way must be closed, too.
         self.client = Client()
         await self.client.connect(
@@ -131,7 +140,7 @@ class NatsLink:
             max_reconnect_attempts=1,
             ping_interval=_PING,
             max_outstanding_pings=2,
-            error_cb=ignore,
+            error_cb=note,
         )
         self.jetstream = self.client.jetstream(timeout=_ANSWER, publish_async_max_pending=100_000)
         info = await self._find_or_make(retention)
@@ -209,7 +218,6 @@ class NatsLink:
     def _translated(self) -> Iterator[None]:
         from nats import errors
 
-        where = public_url(self._url)
         try:
             yield
         except errors.AuthorizationError as error:
@@ -217,7 +225,15 @@ class NatsLink:
         except (errors.Error, OSError, FutureTimeoutError, asyncio.TimeoutError) as error:
             if "authorization violation" in str(error).lower():
                 raise wrong_password(self._url, error, _WITH_PASSWORD) from error
-            raise BrokerUnavailable(f"{where}: {type(error).__name__} {error}".rstrip()) from error
+            raise unreachable(self._url, self._reason(error)) from error
+
+    def _reason(self, error: BaseException) -> BaseException:
+        """Why that is: ``error``, or what says more."""
+        from nats import errors
+
+        if isinstance(error, (FutureTimeoutError, asyncio.TimeoutError)):
+            return TimeoutError()  # in Python 3.10 these are no such
+        return self._why or error if isinstance(error, errors.NoServersError) else error
 
     def check(self) -> None:
         """:class:`BrokerUnavailable` when the connection is lost."""

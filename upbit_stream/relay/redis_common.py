@@ -23,6 +23,7 @@ from upbit_stream.relay.brokers import (
     BrokerRefused,
     BrokerUnavailable,
     public_url,
+    unreachable,
     wrong_password,
 )
 from upbit_stream.relay.lanes import Lane
@@ -123,7 +124,7 @@ def translated(url: str) -> Iterator[None]:
     except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
         if isinstance(error, exceptions.AuthorizationError):
             raise BrokerRefused(f"{public_url(url)}: {error}") from error
-        raise BrokerUnavailable(f"{public_url(url)}: {error}") from error
+        raise unreachable(url, error) from error
     except exceptions.NoPermissionError as error:
         raise BrokerRefused(f"{public_url(url)}: {error}") from error
     except exceptions.RedisError as error:  # out of memory, read only, its scripts forgotten …

@@ -28,7 +28,9 @@ class RelayStatus(msgspec.Struct, frozen=True):
     def problems(self) -> tuple[str, ...]:
         """What is wrong, in words; nothing, if all is well."""
         found = []
-        if not any(one.state == "connected" for one in self.publishers.values()):
+        if not self.publishers:
+            found.append("nobody publishes here: no publisher is connected to this broker")
+        elif not any(one.state == "connected" for one in self.publishers.values()):
             found.append("no publisher is connected to the exchange")
         for name, one in self.publishers.items():
             found += [f"{name}: {problem}" for problem in one.problems]

@@ -90,18 +90,25 @@ def publish(options: PublishOptions, interrupt: Interrupt) -> None:
             raise WrongUsage(str(error)) from error
         except ImportError as error:
             raise RunFailed(str(error)) from error
+        url = public_url(options.to)
+        if not options.json:
+            count = text("codes.one" if len(codes) == 1 else "codes.many", count=len(codes))
+            begin = text("publish.begin", codes=count, types=", ".join(types), url=url)
+            _say(begin, interrupt)
         try:
             with stream:
                 _show(stream, relay, options, interrupt)
         except UpbitStreamError as error:
             raise RunFailed(str(error)) from error
+        if (left := relay.stats.buffered) and relay.error is None and not options.json:
+            _say(text("publish.end", count=f"{left:,}", seconds=f"{_CLOSE:g}"), interrupt)
         sent = relay.close(_CLOSE)
         line = _line(relay, options, None)
-        _say(line if options.json else f"{public_url(options.to)}: {line}", interrupt)
+        _say(line if options.json else f"{url}: {line}", interrupt)
         if relay.error is not None:
             raise RunFailed(str(relay.error))
         if not sent:
-            raise RunFailed(text("failed.not_taken", url=public_url(options.to)))
+            raise RunFailed(text("failed.not_taken", url=url))
 
 
 def _show(stream: UpbitStream, relay: Relay, options: PublishOptions, interrupt: Interrupt) -> None:

@@ -14,6 +14,7 @@ from upbit_stream.cli.harmless import harmless_json, harmless_lines
 from upbit_stream.cli.options import Json
 from upbit_stream.cli.texts import text
 from upbit_stream.errors import UpbitStreamError
+from upbit_stream.relay.brokers import public_url
 from upbit_stream.relay.status import RelayStatus, read_status
 
 __all__ = ["relay_status_command", "show"]
@@ -34,13 +35,15 @@ def relay_status_command(
         told = {**msgspec.to_builtins(status), "problems": status.problems}
         typer.echo(harmless_json(told).decode())
     else:
-        typer.echo(harmless_lines(show(status)))
+        typer.echo(harmless_lines(show(status, public_url(url))))
     if status.problems:
         raise typer.Exit(1)
 
 
-def show(status: RelayStatus) -> str:
-    """For people: a table of publishers, one of consumers, and what is wrong."""
+def show(status: RelayStatus, url: str) -> str:
+    """For people: a table of publishers, one of consumers, and what is wrong; of an empty broker
+    what to do next.
+    """
     publishers = [_head("publisher", "state", "lanes", "rate", "published", "buffered", "dropped")]
     publishers += [
         (name, text(f"state.{one.state}"), f"{one.lanes:,}", f"{one.rate:,.0f}",
@@ -53,10 +56,13 @@ def show(status: RelayStatus) -> str:
          "-" if one.lag is None else f"{one.lag:,.1f} ms")
         for name, one in sorted(status.consumers.items())
     ]  # fmt: skip
-    lines = [*_table(publishers), "", *_table(consumers)]
-    if status.problems:
-        lines += ["", *status.problems]
-    return "\n".join(lines)
+    problems = list(status.problems)
+    if not status.publishers:
+        problems.append(text("relay.how_to_publish", url=url))
+    # A table without a row says nothing.
+    readers = _table(consumers) if status.consumers else [text("relay.nobody_reads", url=url)]
+    blocks = [_table(publishers), readers, problems] if status.publishers else [problems, readers]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def _head(*columns: str) -> tuple[str, ...]:

@@ -285,9 +285,13 @@ _SHOWN: Final = {
     "record.goes_on": "{out} has {count} events already, from {since} to {until}; what comes now "
     "is added behind them",
     "record.other_depth": "the order books in it have {before} rows, those that come now {now}",
+    "publish.begin": "publishing {types} of {codes} to {url}; connecting",
+    "publish.end": "waiting for up to {seconds} s for {count} events that are still unsent",
     "publish.line": "{published} events published{rate}, {duplicates} duplicates, "
     "{buffered} waiting, {dropped}",
     "publish.away": "the broker is away: ",
+    "relay.how_to_publish": "begin with: upbit-stream publish KRW-BTC KRW-ETH --to {url}",
+    "relay.nobody_reads": 'nobody reads here; a program does with UpbitStream(source="{url}")',
     "relay.publisher": "Publisher",
     "relay.consumer": "Consumer",
     "relay.state": "State",

@@ -261,9 +261,13 @@ _SHOWN: Final = {
     "record.goes_on": "{out}에 이미 {count}건이 있습니다({since}부터 {until}까지). "
     "그 뒤에 이어서 씁니다",
     "record.other_depth": "그 안의 호가는 {before}줄, 이제 오는 호가는 {now}줄입니다",
+    "publish.begin": "{codes}의 {types}을(를) {url}로 보냅니다. 연결 중",
+    "publish.end": "아직 보내지 못한 {count}건을 최대 {seconds}초 기다립니다",
     "publish.line": "{published}건 보냄{rate}, 이미 있던 것 {duplicates}, "
     "대기 {buffered}, {dropped}",
     "publish.away": "브로커가 없습니다. ",
+    "relay.how_to_publish": "보내려면: upbit-stream publish KRW-BTC KRW-ETH --to {url}",
+    "relay.nobody_reads": '받는 프로그램이 없습니다. 받으려면: UpbitStream(source="{url}")',
     "relay.publisher": "송신자",
     "relay.consumer": "수신자",
     "relay.state": "상태",
