@@ -38,6 +38,7 @@ _LINE_EVERY = 5.0
 
 # Seconds that the end may take: what is buffered is sent first.
 _CLOSE = 5.0
+_LAST_WORDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,8 @@ def publish(options: PublishOptions, interrupt: Interrupt) -> None:
             raise RunFailed(str(error)) from error
         if (left := relay.stats.buffered) and relay.error is None and not options.json:
             _say(text("publish.end", count=f"{left:,}", seconds=f"{_CLOSE:g}"), interrupt)
-        sent = relay.close(_CLOSE)
+        # If that was not enough, what is dropped is told and counted before the last line is said.
+        sent = relay.close(_CLOSE) or relay.close(_LAST_WORDS)
         line = _line(relay, options, None)
         _say(line if options.json else f"{url}: {line}", interrupt)
         if relay.error is not None:
