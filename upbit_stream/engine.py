@@ -305,6 +305,7 @@ class Engine:
         delivered = end_all(channels, deadline)
         with self._lock:
             self._enter(ConnectionState.DISCONNECTED)
+        self.notices.tell_untold()
         self.notices.end()
         if (worker := self.notices.worker) is not None and not worker.join(last_deadline):
             self.notices.discard()
@@ -390,6 +391,7 @@ class Engine:
                     errors = [one.error for one in failed]
                     self._error = next(error for error in errors if error is not None)
                 self._enter(state)
+        self.notices.tell_untold()
 
     def connection_error(self, error: UpbitStreamError) -> None:
         """See :class:`~upbit_stream.connection.observer.ConnectionObserver`."""
@@ -440,6 +442,7 @@ class Engine:
             to_do = self._leases.balance(now)
         for step in to_do:
             step()
+        self.notices.tell_untold()  # of what the person's threads have changed
 
     def close_abandoned(self) -> None:
         """Close what nobody can close any more."""
@@ -464,5 +467,5 @@ class Engine:
         """Be in ``state``. The lock is held: so handlers are told the states in their order."""
         if state is not self._state:
             self._state = state
-            self.notices.post(NoticeKind.STATE, state)
+            self.notices.post_silently(NoticeKind.STATE, state)
             self._changed.notify_all()

@@ -21,6 +21,7 @@ from upbit_stream.connection.pool import Lease
 from upbit_stream.connection.routes import AnyChannel
 from upbit_stream.connection.states import ConnectionState
 from upbit_stream.connection.traffic import Sample
+from upbit_stream.errors import UpbitStreamError
 from upbit_stream.protocol.requests import listed_codes
 from upbit_stream.telling import tell
 
@@ -241,6 +242,8 @@ class Shards:
         self._where: dict[str, _Shard] = {}
         self._move: _Move | None = None
         self._quiet_until = float("-inf")
+        # Channels whose connection has ended for good, with the reason: they end without the lock.
+        self._failed: dict[AnyChannel, UpbitStreamError] = {}
 
     # As a lease.
 
@@ -312,15 +315,17 @@ class Shards:
         self._give_back(shard.lease)
 
     def _drop_failed(self) -> None:
-        """Forget connections that have ended for good, and their channels with them."""
+        """Forget connections that have ended for good, and their channels with them, which end at
+        the next :meth:`look`.
+        """
         failed = [shard for shard in self._shards if not shard.serving]
         if not failed:
             return
         self._shards = tuple(shard for shard in self._shards if shard not in failed)
         for shard in failed:
             if (error := shard.lease.connection.error) is not None:
-                for channel in shard.parts:
-                    channel.end(error)
+                self._failed.update(dict.fromkeys(shard.parts, error))
+        self._channels = tuple(one for one in self._channels if one not in self._failed)
         self._where = {code: one for code, one in self._where.items() if one not in failed}
 
     # Splitting.
@@ -328,9 +333,14 @@ class Shards:
     def look(self, now: float) -> list[Callable[[], None]]:
         """See to the load; what is returned is to be called at once, without the lock."""
         self._drop_failed()
-        if any(channel.ended for channel in self._channels):
+        failed, self._failed = self._failed, {}
+        if failed or any(channel.ended for channel in self._channels):
             self._channels = tuple(one for one in self._channels if not one.ended)
             self._arrange()
+        ends = [partial(channel.end, error) for channel, error in failed.items()]
+        return [*ends, *self._look_at_load(now)]
+
+    def _look_at_load(self, now: float) -> list[Callable[[], None]]:
         move = self._move
         if move is None:
             self._consider(now)

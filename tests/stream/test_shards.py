@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import eventually, our_threads
+from tests.conftest import GatedCallback, eventually, our_threads
+from tests.curious import asking
 from upbit_stream import (
+    ConnectionFailedError,
     ConnectionState,
     Orderbook,
     StreamConfig,
@@ -25,6 +27,7 @@ from upbit_stream import (
 from upbit_stream import shards as sharding
 from upbit_stream.connection import session
 from upbit_stream.connection.traffic import Sample
+from upbit_stream.connection.wishes import Wishes
 from upbit_stream.monitoring import watchdog
 from upbit_stream.shards import halve, rates
 from upbit_stream.simulator import Simulator
@@ -191,29 +194,43 @@ def test_a_peak_is_no_load(sim: Simulator) -> None:
 
 def test_a_log_handler_may_ask_the_stream_while_codes_move() -> None:
     with Simulator(rate=600, codes=CODES) as sim, UpbitStream(config=sharded(sim)) as stream:
-        asked: list[str] = []
-
-        class Curious(logging.Handler):
-            def emit(self, record: logging.LogRecord) -> None:
-                # Of another thread, so that it fails, and does not hang, where a lock is held.
-                thread = threading.Thread(target=lambda: stream.stats)
-                thread.start()
-                thread.join(2)
-                asked.append(f"{record.getMessage()}: {'no answer' * thread.is_alive()}")
-
-        logger = logging.getLogger("upbit_stream")
-        handler, level = Curious(), logger.level
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        try:
+        with asking(stream) as asked:
             stream.trade(CODES, overflow="latest")
             eventually(spread(sim, 2), 30)
             eventually(lambda: any("have moved" in one for one in asked))
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
         assert any("are to move" in one for one in asked)
         assert [one for one in asked if "no answer" in one] == []
+
+
+def test_a_log_handler_may_ask_the_stream_when_a_connection_has_ended_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail = Wishes.fail
+    failing, go_on = threading.Event(), threading.Event()
+
+    def slow_fail(self: Wishes, error: UpbitStreamError) -> None:
+        failing.set()
+        go_on.wait(30)
+        fail(self, error)
+
+    monkeypatch.setattr(Wishes, "fail", slow_fail)
+    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 60)  # not the watchdog, but the next subscription
+    stuck = GatedCallback()
+    with Simulator(rate=600, codes=CODES) as sim, UpbitStream(config=sharded(sim, 1e6)) as stream:
+        trades = stream.trade(CODES, stuck, queue_size=10)
+        with asking(stream) as asked:
+            eventually(lambda: trades.stats.dropped > 0)
+            sim.fail_handshakes(status=404)
+            sim.reset()
+            assert failing.wait(20)
+            del asked[:]
+            assert stream.ticker("KRW-C00").get(20).code == "KRW-C00"
+            go_on.set()
+            stuck.release.set()
+            eventually(lambda: trades.closed)
+            eventually(lambda: any("subscription dropped" in one for one in asked))
+        assert [one for one in asked if "no answer" in one] == []
+        assert isinstance(trades.error, ConnectionFailedError)
 
 
 def test_one_code_cannot_be_divided(sim: Simulator) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from enum import Enum
 from queue import Empty, SimpleQueue
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 from upbit_stream.delivery.callbacks import SelfShowing, callback_name, original
 from upbit_stream.delivery.checking import check_handler
 from upbit_stream.delivery.output import OUTPUT_LOST, is_output_lost
+from upbit_stream.telling import tell
 from upbit_stream.workers import Worker, numbered
 
 __all__ = ["NoticeBoard", "NoticeKind"]
@@ -52,6 +54,8 @@ class NoticeBoard:
         # A SimpleQueue because its put() may be called from a finalizer, at any moment, even
         # inside another put() on the same thread. None is the end.
         self._queue: SimpleQueue[tuple[NoticeKind, Any] | None] = SimpleQueue()
+        # What found no room there. Any thread adds to it, and any takes out of it to log it.
+        self._untold: deque[tuple[NoticeKind, Any]] = deque()
 
     def register(
         self, kind: NoticeKind, handler: Handler, *, instead_of: Collection[object] = ()
@@ -69,18 +73,36 @@ class NoticeBoard:
                 self._worker = worker
 
     def post(self, kind: NoticeKind, notice: Any) -> None:
-        """Have the handlers of ``kind`` called with ``notice``; returns at once."""
+        """Have the handlers of ``kind`` called with ``notice``; returns at once. Not for who holds
+        a lock: what they cannot be told is logged.
+        """
+        self.post_silently(kind, notice)
+        self.tell_untold()
+
+    def post_silently(self, kind: NoticeKind, notice: Any) -> None:
+        """The same for who holds a lock: what they cannot be told waits for :meth:`tell_untold`."""
         if kind not in self._handlers:
             return
         if self._queue.qsize() >= _BACKLOG:
-            _log.warning(
+            self._untold.append((kind, notice))
+            return
+        self._queue.put((kind, notice))
+
+    def tell_untold(self) -> None:
+        """Log what the handlers could not be told."""
+        untold = self._untold
+        while untold:
+            try:
+                kind, notice = untold.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            tell(
+                logging.WARNING,
                 "an on_%s handler does not return; give its waits a time limit. It was not "
                 "told: %s",
                 kind.value,
                 notice,
             )
-            return
-        self._queue.put((kind, notice))
 
     def handlers(self, kind: NoticeKind) -> tuple[Handler, ...]:
         """Those of that kind, in the order in which they are called."""
@@ -112,7 +134,7 @@ class NoticeBoard:
 
     def disown(self) -> None:
         """In the child of a fork, where the thread does not exist: have ended."""
-        self._lock, self._queue = threading.Lock(), SimpleQueue()
+        self._lock, self._queue, self._untold = threading.Lock(), SimpleQueue(), deque()
         self._worker, self._ended = None, True
 
     @property
