@@ -15,6 +15,7 @@ from upbit_stream import (
     ConnectionHealth,
     ConnectionState,
     HealthThresholds,
+    Reconnect,
     StreamConfig,
     Trade,
     UpbitStream,
@@ -38,6 +39,74 @@ def test_the_four_figures_and_their_limits() -> None:
     assert lost.problems == ("it is reconnecting",)
     lenient = HealthThresholds(ping_latency=500, message_success_rate=0.5, reconnection_frequency=2)
     assert ConnectionHealth(400.0, 0.6, 1.5, None, thresholds=lenient).is_healthy()
+
+
+def test_printed_it_is_a_screen_with_the_verdict_and_what_is_wrong_first() -> None:
+    at = datetime(2026, 5, 4, 3, 2, 1, tzinfo=timezone.utc)
+    causes = tuple(Reconnect(at, f"cause {number}", 0.0) for number in range(9))
+    lines = [
+        ConnectionHealth(0.04, name=f"public-{number}", last_message_age=0.0, reconnects=number)
+        for number in range(12)
+    ]
+    ill = ConnectionHealth(
+        ping_latency=1234.5,
+        reconnection_frequency=0.5,
+        state=ConnectionState.RECONNECTING,
+        last_error_time=at,
+        last_message_age=3.2,
+        messages_per_second=1500.0,
+        reconnects=15,
+        recent_reconnects=causes,
+        dropped=7,
+        queued=1234,
+        rss=50_200_000,
+        connections=tuple(lines),
+        lag=2.5,
+    )
+    clock = f"{at.astimezone():%H:%M:%S}"
+    assert str(ill).splitlines() == [
+        "stream: NOT healthy",
+        "  - it is reconnecting",
+        "  - a ping took 1234 ms (healthy: below 100)",
+        "  - 0.50 reconnects a minute (healthy: below 0.1); the last one: cause 8",
+        "  state       reconnecting",
+        "  ping        1,234 ms (ten minutes: median -, p99 -)",
+        "  messages    1,500.0/s, the newest 3 s ago; 100.0% did what they should",
+        "  lag         2.5 ms behind the publisher",
+        "  reconnects  15 (0.50 a minute)",
+        *(f"              {clock}  cause {number}" for number in (8, 7, 6)),
+        f"  last error  {at.astimezone():%Y-%m-%d %H:%M:%S}",
+        "  events      1,234 wait, 7 dropped",
+        "  callbacks   0 calls raised",
+        "  memory      50.2 MB",
+        *(
+            f"  public-{number}    connected, ping 0.0 ms, 0.0 messages/s, reconnects: {number}"
+            for number in range(8)
+        ),
+        "              and 4 more connections",
+    ]
+    # Nothing is lost: repr() has every field, and JSON, too.
+    assert repr(ill).startswith("ConnectionHealth(ping_latency=1234.5, message_success_rate=1.0, ")
+    assert str(lines[0]).splitlines() == [
+        "public-0: healthy",
+        "  state       connected",
+        "  ping        0.0 ms (ten minutes: median -, p99 -)",
+        "  messages    0.0/s, the newest 0 s ago; 100.0% did what they should",
+        "  reconnects  0 (0.00 a minute)",
+    ]
+
+
+def test_printed_before_anything_came_and_after_the_end(config: StreamConfig) -> None:
+    stream = UpbitStream(config=config)
+    head, problem, *figures = str(stream.health()).splitlines()
+    assert (head, problem) == ("stream: NOT healthy", "  - it is disconnected")
+    assert figures[:3] == [
+        "  state       disconnected",
+        "  ping        none answered yet",
+        "  messages    none yet",
+    ]
+    stream.close()
+    assert str(stream.health()).splitlines()[:2] == ["stream: closed", "  state       closed"]
 
 
 def test_thresholds_that_cannot_be() -> None:

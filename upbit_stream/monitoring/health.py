@@ -30,6 +30,7 @@ _SAMPLE_EVERY = 5.0
 class ConnectionHealth(msgspec.Struct, frozen=True):
     """A connection's health at one moment, or that of a whole stream (then ``connections`` has
     those of its connections, and where one figure must stand for several it is the worst).
+    ``print`` shows it in a screen: the verdict, what is wrong, the figures.
     """
 
     #: Round trip of the newest answered ping in milliseconds; None before the first.
@@ -111,6 +112,14 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
         and below 0.1 a minute.
         """
         return not self.problems
+
+    def __str__(self) -> str:
+        """For people, in a screen: the verdict, what is wrong, the figures. (``repr()`` has every
+        field.)
+        """
+        from upbit_stream.monitoring.bulletin import write_health
+
+        return write_health(self)
 
     def _repr_html_(self) -> str:
         from upbit_stream.notebook.cards import health_card
