@@ -35,7 +35,7 @@ _PARTS = {
     "an event is not recorded in …: …",
     "… needs the keys of an account, and there is no …: give UpbitStream(access_key=…, ",
     "… (state: …); …",
-    "nothing has come of … ……; …",
+    "nothing has come of … …; …",
     "… has ended: …",
     "…: the keys were not accepted; …",
     "…: …; this connection has ended for good",

@@ -35,7 +35,7 @@ from upbit_stream.protocol.demands import Demand, check_combinations
 from upbit_stream.protocol.endpoints import Endpoint, Region
 from upbit_stream.recovery.gaps import Gap
 from upbit_stream.recovery.rest import RestClient
-from upbit_stream.silence import BROKER_IS_SILENT, EXCHANGE_IS_SILENT, Lookup
+from upbit_stream.silence import EXCHANGE_IS_SILENT, Lookup, why_broker_is_silent
 from upbit_stream.telling import Quiet
 from upbit_stream.totals import StreamStats
 from upbit_stream.workers import LOOK_AROUND, Worker, join_all
@@ -419,8 +419,10 @@ class Engine:
             if channel not in self._channels:
                 return  # another stream's
         if silent := channel.report_silent(codes):
-            why = EXCHANGE_IS_SILENT if self._source is None else BROKER_IS_SILENT
-            lookup = Lookup(channel.demand.type, silent, self._markets, self.notices, why)
+            type_, why = channel.demand.type, EXCHANGE_IS_SILENT
+            if self._source is not None:
+                why = why_broker_is_silent(type_, silent, self.leased)
+            lookup = Lookup(type_, silent, self._markets, self.notices, why)
             with suppress(StreamClosedError):
                 self.companions.start(lookup)
 

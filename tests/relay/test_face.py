@@ -29,6 +29,7 @@ from upbit_stream import (
 )
 from upbit_stream.indicators import BollingerBands, Volume
 from upbit_stream.relay import RelaySource, brokers
+from upbit_stream.relay.status import read_status
 
 pytestmark = needs_redis
 
@@ -261,6 +262,36 @@ def test_a_code_that_nobody_publishes_is_told(
             trades = stream.trade("KRW-BTC")
             eventually(lambda: trades.missing == ("KRW-BTC",))  # noqa: B023
             eventually(lambda: any("upbit-stream publish" in str(one) for one in told))  # noqa: B023
+
+
+def test_what_is_published_is_said_when_something_else_is_asked_for(
+    redis_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = redis_desk.server.url
+
+    def reported() -> bool:
+        (one,) = read_status(url).publishers.values()
+        return set(one.carries.get("trade", ())) == {"KRW-BTC", "KRW-ETH"}
+
+    eventually(reported)
+    monkeypatch.setattr("upbit_stream.connection.router._SILENCE", 0.5)
+    told: list[str] = []
+
+    def say(why: str) -> None:
+        eventually(lambda: any(one.endswith(f"; {why}; the subscription goes on") for one in told))
+
+    with redis_desk.reader() as stream:
+        stream.on_error(lambda error: told.append(str(error)))
+        stream.trade(["KRW-BTC", "KRW-XRP"])
+        say(
+            "a broker has only what is published to it, of trade KRW-BTC, KRW-ETH; add the rest to "
+            "upbit-stream publish (or your Relay), or check the codes"
+        )
+        stream.candle("KRW-ETH", unit="3m")
+        say(
+            "nothing of candle.3m is published there; run upbit-stream publish KRW-ETH --type "
+            f"candle.3m --to {url} (or a Relay)"
+        )
 
 
 def test_what_no_relay_has_written_ends_the_stream(

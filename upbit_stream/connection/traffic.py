@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -78,6 +79,8 @@ class Traffic(msgspec.Struct):
     #: Of what comes over a broker: milliseconds from the publisher's receipt of the newest event to
     #: its arrival; None otherwise.
     lag: float | None = None
+    #: Likewise: of each type the codes that publishers have brought to it; None: not known.
+    published: Mapping[str, frozenset[str]] | None = None
 
     def sample(self, now: float) -> bool:
         """Note the counters, once a second; whether there were messages since the last time."""

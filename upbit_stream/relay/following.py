@@ -22,7 +22,13 @@ from upbit_stream.recovery.gaps import GapTally
 from upbit_stream.relay.brokers import Passage, Record, Source, public_url
 from upbit_stream.relay.entries import EntryReader
 from upbit_stream.relay.lanes import Lane, lanes_of
-from upbit_stream.relay.notices import ConsumerReport, Notice, PublisherReport, read_reports
+from upbit_stream.relay.notices import (
+    ConsumerReport,
+    Notice,
+    PublisherReport,
+    carried,
+    read_reports,
+)
 from upbit_stream.relay.place import RelaySource
 from upbit_stream.relay.progress import Progress
 from upbit_stream.relay.seen import Filter, make_filter
@@ -412,6 +418,7 @@ class Following:
         self._look_at_publishers(read_reports(told), after)
 
     def _look_at_publishers(self, reports: Mapping[str, PublisherReport], now: float) -> None:
+        self._traffic.published = carried(reports.values())
         if any(one.state == "connected" for one in reports.values()):
             self._published_at = now
             if self._abandoned:

@@ -15,6 +15,7 @@ __all__ = [
     "Notice",
     "PublisherReport",
     "by_type",
+    "carried",
     "read_consumers",
     "read_reports",
     "uncovered",
@@ -115,6 +116,17 @@ def by_type(lanes: Iterable[Lane]) -> dict[str, frozenset[str]]:
     for lane in lanes:
         found.setdefault(lane.type, set()).add(lane.code)
     return {type_: frozenset(codes) for type_, codes in found.items()}
+
+
+def carried(reports: Iterable[PublisherReport]) -> dict[str, frozenset[str]]:
+    """Of each type the codes that any of them publishes, and of which something has come."""
+    lanes = {
+        Lane(type_, code)
+        for one in reports
+        for type_, codes in one.carries.items()
+        for code in codes
+    }
+    return by_type(lanes)
 
 
 def uncovered(gap: Gap, others: Iterable[PublisherReport]) -> Gap | None:
