@@ -23,11 +23,14 @@ _MODULES = [
 # Each block has what a reader would have typed before it. One that runs until Ctrl-C gets it.
 _PROGRAM = """
 import os, signal, threading
+from contextlib import closing
 from upbit_stream import *
 from upbit_stream.simulator import Simulator
 
 def block(source, place):
-    with UpbitStream() as stream:
+    # Not its own `with`: that tells who leaves at once, as a part of a program does.
+    with closing(UpbitStream()) as stream:
+        stream.start()
         ctrl_c = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
         if ".run()" in source:
             ctrl_c.start()
