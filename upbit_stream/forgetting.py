@@ -91,7 +91,7 @@ def _look_at_exit() -> None:
     """Look at the streams that the script itself has in its variables. A module that is imported
     (by a test, by a child of multiprocessing) leaves its streams to others.
     """
-    names = vars(sys.modules["__main__"])
+    names = getattr(sys.modules.get("__main__"), "__dict__", {})
     by_hand = hasattr(sys, "ps1") or sys.flags.interactive or kernel.in_kernel()
     failed = hasattr(sys, "last_type")  # with a traceback: that has been told
     if by_hand or failed or names.get("__name__") != "__main__":

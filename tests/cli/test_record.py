@@ -43,6 +43,12 @@ def test_a_demo_into_each_format(call: Call, tmp_path: Path) -> None:
         assert (manifest["numbers"], manifest["closed"]) == ("decimal", True)
 
 
+def test_no_time_at_all_is_nothing_to_warn_of(call: Call, tmp_path: Path) -> None:
+    out = str(tmp_path / "a.jsonl")
+    exit_code, _, told = call("record", "--demo", "KRW-BTC", "--seconds", "0.001", "--out", out)
+    assert (exit_code, told) == (0, "upbit-stream: simulated data, not the exchange's\n")
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
 def test_a_file_that_exists_is_said_to_be_gone_on_with(
     call: Call, tmp_path: Path, name: str

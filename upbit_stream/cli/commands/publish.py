@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -97,7 +97,8 @@ def publish(options: PublishOptions, interrupt: Interrupt) -> None:
             begin = text("publish.begin", codes=count, types=", ".join(types), url=url)
             _say(begin, interrupt)
         try:
-            with stream:
+            with closing(stream):  # its own `with` warns who leaves at once
+                stream.start()
                 _show(stream, relay, options, interrupt)
         except UpbitStreamError as error:
             raise RunFailed(str(error)) from error

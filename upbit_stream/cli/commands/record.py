@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -124,7 +124,8 @@ def record(options: RecordOptions, interrupt: Interrupt) -> None:
         try:
             with recorder:
                 if not interrupt.asked:
-                    with stream:
+                    with closing(stream):  # its own `with` warns who leaves at once
+                        stream.start()
                         if box is not None:
                             progress.show_picture(box)
                         else:
