@@ -6,9 +6,9 @@ keeps it from doing its work is a :class:`BrokerUnavailable`.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Collection, Mapping, Sequence
 from importlib.util import find_spec
-from socket import gaierror
 from typing import NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -219,7 +219,7 @@ def unreachable(url: str, error: BaseException) -> BrokerUnavailable:
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):
             said = "the connection was refused (is it running?)"
-        elif isinstance(cause, gaierror):
+        elif isinstance(cause, socket.gaierror):
             said = "the host name cannot be resolved (is it right?)"
         elif isinstance(cause, TimeoutError):
             said = "no answer in time (is it running, and can it be reached from here?)"
