@@ -22,7 +22,7 @@ from upbit_stream import (
     UpbitStream,
 )
 from upbit_stream.recovery.history import IDS_PER_MS
-from upbit_stream.relay import following, nats_source
+from upbit_stream.relay import following, nats_reader
 
 _KEEPS = 1000
 
@@ -30,7 +30,7 @@ _KEEPS = 1000
 @pytest.fixture(autouse=True)
 def _hold_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """NATS sends without being asked: what waits here is not let go there."""
-    monkeypatch.setattr(nats_source, "_WAITING", 100)
+    monkeypatch.setattr(nats_reader, "_WAITING", 100)
 
 
 @pytest.fixture

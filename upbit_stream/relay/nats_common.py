@@ -191,18 +191,25 @@ class NatsLink:
 
     def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = _ANSWER) -> T:
         """Have it done on the loop; what it returns. Errors of nats-py are raised as ours."""
+        return self.wait(self.begin(coroutine), timeout)
+
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Have it done on the loop meanwhile; to be waited for, or not."""
         loop = self._loop
         if loop is None:
             coroutine.close()
             raise BrokerUnavailable("not connected")
+        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+    def wait(self, future: Future[T], timeout: float = _ANSWER) -> T:
+        """What comes of it. Errors of nats-py are raised as ours."""
         with self._translated():
-            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
             try:
-                return self._wait(future, time.monotonic() + timeout)
+                return self._look_at(future, time.monotonic() + timeout)
             finally:
                 future.cancel()
 
-    def _wait(self, future: Future[T], deadline: float) -> T:
+    def _look_at(self, future: Future[T], deadline: float) -> T:
         """What comes of it; not for as long as the deadline allows if the connection is lost."""
         while True:
             left = deadline - time.monotonic()
