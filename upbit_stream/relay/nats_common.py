@@ -84,6 +84,8 @@ class NatsLink:
         self._why: Exception | None = None
         self.client: Any = None
         self.jetstream: Any = None
+        #: How the stream was set when it was connected.
+        self.config: Any = None
 
     def open(self, **retention: Any) -> str:
         """Connect, and have the stream; what tells this stream from one that was made anew.
@@ -146,6 +148,7 @@ class NatsLink:
         info = await self._find_or_make(retention)
         if retention and info.config.description == _UNSETTLED:
             info = await self.jetstream.update_stream(**self._settings(retention))
+        self.config = info.config
         self._compare(info.config, retention)
         return str(info.created)
 

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 from upbit_stream.relay.brokers import Passage, Record
 from upbit_stream.relay.lanes import Lane
@@ -27,14 +27,14 @@ from upbit_stream.relay.nats_common import STREAM, NatsLink, subject_of
 __all__ = ["NatsReader", "parts"]
 
 # Records in one answer.
-_BATCH = 2000
+_BATCH = 100
 
 # Records that are asked for and not read yet: of all lanes, and of one at least and at most.
-_WAITING = 40_000
-_LEAST, _MOST = 32, 2000
+_WAITING = 10_000
+_LEAST, _MOST = 32, 1000
 
-# Seconds without a read after which the server may have waited to be asked.
-_UNDOUBTED = 1.0
+# Seconds between two reads, and messages of a lane that may come meanwhile.
+_UNDOUBTED, _BURST = 1.0, 5000
 
 # Seconds for which the server keeps a consumer that nobody asks.
 _KEPT = 30.0
@@ -43,12 +43,25 @@ _KEPT = 30.0
 _ASK = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}."
 
 
+class _Counts(NamedTuple):
+    """What the server says of a message."""
+
+    consumer: str
+    #: Its number for this consumer.
+    number: int
+    #: Its sequence in the stream, and when it came (nanoseconds).
+    sequence: str
+    came: str
+    #: How many of its lane are behind it.
+    behind: int
+
+
 class _Reading:
     """A lane that is received. Belongs to the thread that reads.
 
-    The server says nothing of what it has let go. Nothing is missing in front of a message if the
-    one before it was still there when the server had been asked for it; that is looked up wherever
-    the server may have waited.
+    The server says nothing of what it lets go while it waits to be asked. Nothing is missing in
+    front of a message if the one before it was still there when the server had been asked for it;
+    that is looked up where the lane was long, or was not read for a while.
     """
 
     def __init__(self, lane: Lane, position: str, window: int) -> None:
@@ -60,8 +73,8 @@ class _Reading:
         #: The number of the last message that was read, how many were asked for, and the largest
         #: number that a message may have without a thought of what was before.
         self.number, self.asked, self.vouched = 0, window, 0
-        #: Whether the server may have waited to be asked since it was asked last.
-        self.may_have_waited = False
+        #: Whether something may be let go before the server is asked again.
+        self.in_danger = False
         #: What came of the look at :attr:`position`, behind the asking; None where it is sure.
         self.looked: Future[set[Lane]] | None = None
         self._window = window
@@ -75,18 +88,12 @@ class _Reading:
 class _Run:
     """What was read of a lane."""
 
+    last: _Counts
+
     def __init__(self, reading: _Reading, missed_since: int | None) -> None:
         self.reading = reading
+        self.missed_since = missed_since
         self.payloads: list[bytes] = []
-        #: Of the last of them.
-        self.sequence = self.came = ""
-        self._missed_since = missed_since
-
-    def end(self, stream: str) -> Passage:
-        """It as a whole; the reading is behind it."""
-        position = f"{self.sequence}@{self.came[:-6]}@{stream}"
-        self.reading.position = position
-        return Passage(self.reading.lane, self.payloads, position, self._missed_since)
 
 
 class NatsReader:
@@ -95,6 +102,8 @@ class NatsReader:
     def __init__(self, link: NatsLink) -> None:
         self._link = link
         self._stream = ""
+        # With how many of its lane behind it a message is in no danger, just below.
+        self._safe = 0.0
         self._inbox = ""
         # What came, in the order in which it came; and what is not in there yet, the loop's own.
         self._received: SimpleQueue[list[Any]] = SimpleQueue()
@@ -111,7 +120,7 @@ class NatsReader:
     def open(self, stream: str) -> None:
         """Begin on a new connection, with the stream of that name."""
         self.close()
-        self._stream = stream
+        self._stream, self._safe = stream, _safe(self._link.config)
         self._link.call(self._listen())
 
     def close(self) -> None:
@@ -147,7 +156,7 @@ class NatsReader:
         now = time.monotonic()
         if now - self._read_at > _UNDOUBTED:
             for reading in self._readings.values():
-                reading.may_have_waited = True
+                reading.in_danger = True
         self._read_at = now
         passages: list[Passage] = []
         for messages in self._by_subjects(timeout):
@@ -171,35 +180,59 @@ class NatsReader:
                 messages = self._received.get_nowait()
         return found.values()
 
-    def _passages(self, messages: Iterable[Any]) -> list[Passage]:
+    def _passages(self, messages: Sequence[Any]) -> list[Passage]:
         """What came on one subject."""
+        if (passage := self._usual(messages)) is not None:
+            return [passage]
         passages: list[Passage] = []
         run: _Run | None = None
         for message in messages:
-            reply = message.reply
-            if not reply:  # why nothing comes any more
+            if not message.reply:  # why nothing comes any more
                 self._lose(message.subject.rpartition(".")[2])
                 continue
-            consumer, sequence, told, came, behind = _counts(reply)
-            reading = self._consumers.get(consumer)
+            counts = _counts(message.reply)
+            reading = self._consumers.get(counts.consumer)
             if reading is None:
                 continue  # it was let go
-            number = int(told)
-            if number != reading.number + 1:
-                self._lose(consumer)
+            if counts.number != reading.number + 1:
+                self._lose(counts.consumer)
                 continue
-            if run is None or number > reading.vouched:
+            if run is None or counts.number > reading.vouched:
                 if run is not None:
-                    passages.append(run.end(self._stream))
-                run = _Run(reading, self._missed_since(reading, number))
-            reading.number = number
-            if int(behind) >= reading.vouched - number:
-                reading.may_have_waited = True
+                    passages.append(self._end(run))
+                run = _Run(reading, self._missed_since(reading, counts.number))
             run.payloads.append(message.data)
-            run.sequence, run.came = sequence, came
+            run.last, reading.number = counts, counts.number
         if run is not None:
-            passages.append(run.end(self._stream))
+            passages.append(self._end(run))
         return passages
+
+    def _usual(self, messages: Sequence[Any]) -> Passage | None:
+        """All of it, where the first and the last one say that it is what was asked for."""
+        if not messages[0].reply or not messages[-1].reply:
+            return None
+        first, last = _counts(messages[0].reply), _counts(messages[-1].reply)
+        reading = self._consumers.get(first.consumer)
+        if (
+            reading is None
+            or last.consumer != first.consumer
+            or first.number != reading.number + 1
+            or last.number - first.number != len(messages) - 1
+            or last.number > reading.vouched
+        ):
+            return None
+        run = _Run(reading, None)
+        run.payloads = [message.data for message in messages]
+        run.last, reading.number = last, last.number
+        return self._end(run)
+
+    def _end(self, run: _Run) -> Passage:
+        """What was read; the reading is behind it."""
+        reading, last = run.reading, run.last
+        reading.position = f"{last.sequence}@{last.came[:-6]}@{self._stream}"
+        if last.behind >= self._safe:
+            reading.in_danger = True
+        return Passage(reading.lane, run.payloads, reading.position, run.missed_since)
 
     def _lose(self, consumer: str) -> None:
         """The server does not serve it any more, or a message is missing."""
@@ -227,14 +260,14 @@ class NatsReader:
             if count := reading.wants_more():
                 asking[reading.consumer] = count
                 reading.asked += count
-                if reading.may_have_waited:
+                if reading.in_danger:
                     doubted[lane] = reading
         if asking:
             places = {lane: reading.position for lane, reading in doubted.items()}
             looked = self._link.begin(self._ask(asking, places))
             for reading in doubted.values():
                 # In place of an earlier look: what is there now was there before.
-                reading.looked, reading.may_have_waited = looked, False
+                reading.looked, reading.in_danger = looked, False
 
     async def _ask(self, numbers: Mapping[str, int], doubted: Mapping[Lane, str]) -> set[Lane]:
         """Ask the consumers for so many; which of those positions are not there any more then."""
@@ -274,10 +307,10 @@ class NatsReader:
         self._broken.clear()
 
     async def _change(self, gone: Iterable[str], fresh: Iterable[_Reading]) -> None:
-        await asyncio.gather(*map(self._end, gone))
+        await asyncio.gather(*map(self._delete, gone))
         await asyncio.gather(*map(self._begin, fresh))
 
-    async def _end(self, consumer: str) -> None:
+    async def _delete(self, consumer: str) -> None:
         from nats.js.errors import NotFoundError
 
         with suppress(NotFoundError):  # it may be why it is to go
@@ -340,13 +373,18 @@ def parts(position: str) -> tuple[int, int, str]:
     return int(sequence or 0), int(moment or 0), stream
 
 
-def _counts(reply: str) -> tuple[str, str, str, str, str]:
-    """What the server says of a message: its consumer, its sequence in the stream and its number
-    for this consumer, when it came (nanoseconds), and how many of its lane are behind it.
-    """
+def _counts(reply: str) -> _Counts:
     tokens = reply.split(".")
     # $JS.ACK, (domain and account, in newer ones), stream, consumer, deliveries, sequence, number,
     # time, pending, (and one more, in newer ones).
     first = 3 if len(tokens) == 9 else 5
     consumer, _, sequence, number, came, behind = tokens[first : first + 6]
-    return consumer, sequence, number, came, behind
+    return _Counts(consumer, int(number), sequence, came, int(behind))
+
+
+def _safe(config: Any) -> float:
+    """With how many of its lane behind it none is let go before the next read."""
+    if config.max_msgs > 0 or config.max_bytes > 0 or config.max_age:
+        return 0
+    most: int = config.max_msgs_per_subject
+    return most - _BURST if most > 0 else float("inf")
