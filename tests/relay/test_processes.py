@@ -90,6 +90,7 @@ def test_two_publishers_are_killed_at_random(
                 publishers[victim].kill()
                 time.sleep(chance.choice((0.0, 0.3)))
                 publishers[victim] = begin()
+            eventually(lambda: len(reader.lines) > 600 * kills)
             ledger = stop(market)
             trades = check_whole(reader, ledger, CODES)
             print(f"{trades} trades, {2 * kills} kills")
