@@ -31,7 +31,7 @@ _BATCH = 100
 
 # Records that are asked for and not read yet: of all lanes, and of one at least and at most.
 _WAITING = 10_000
-_LEAST, _MOST = 32, 1000
+_LEAST, _MOST = 16, 1000
 
 # Seconds between two reads, and messages of a lane that may come meanwhile.
 _UNDOUBTED, _BURST = 1.0, 5000
