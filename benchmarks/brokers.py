@@ -87,7 +87,6 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 def measure(rounds: int, events: int, report: Report) -> None:
     """Every broker, with trades and with order books of 30 rows, in turns with its own client."""
     for broker, kind in itertools.product(BROKERS, ("trade", "orderbook")):
-        count = events if kind == "trade" else events // 5
         done: dict[str, list[Done]] = {}
         server_cpu: dict[str, list[float]] = {}
         for _ in range(rounds):
@@ -102,11 +101,11 @@ def measure(rounds: int, events: int, report: Report) -> None:
                             broker=broker,
                             url=server.url,
                             kind=kind,  # type: ignore[arg-type]
-                            events=count,
+                            events=events,
                         )
                         before = _cpu_of(server)
                         done.setdefault(what, []).append(_run(job))
-                        used = (_cpu_of(server) - before) / count * 1e6
+                        used = (_cpu_of(server) - before) / events * 1e6
                         server_cpu.setdefault(what, []).append(used)
             with BROKERS[broker]() as server:
                 job = Job(
