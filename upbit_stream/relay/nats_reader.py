@@ -26,10 +26,11 @@ from upbit_stream.relay.nats_common import STREAM, NatsLink, subject_of
 
 __all__ = ["NatsReader", "parts"]
 
-# Records in one answer.
-_BATCH = 100
+# Records in one answer. More order books than that at a time leave the processor's cache.
+_BATCH = 250
 
-# Records that are asked for and not read yet: of all lanes, and of one at least and at most.
+# Records that are asked for and not read yet: of all lanes, and of one at least and at most. The
+# largest are order books, of some 2 kB.
 _WAITING = 10_000
 _LEAST, _MOST = 16, 1000
 
