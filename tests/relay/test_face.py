@@ -107,6 +107,7 @@ def renews(stage: Stage) -> None:
         eventually(lambda: stage.stream.state is ConnectionState.CONNECTED)
     eventually(lambda: len(trades) == 61)
     assert ids(trades)[1:] == stage.sim.ledger("KRW-BTC")
+    assert stage.stream.stats.reconnects_by_kind == {"replaced": 3}
 
 
 def replays(stage: Stage) -> None:

@@ -43,10 +43,11 @@ def test_every_way_of_losing_it_is_healed(config: StreamConfig, sim: Simulator, 
     states: list[ConnectionState] = []
     tickers: list[Ticker] = []
     trades: list[Trade] = []
-    with UpbitStream(config=config) as stream:
-        stream.on_state(states.append)
-        stream.ticker("KRW-BTC", callback=tickers.append)
-        stream.trade(["KRW-BTC", "KRW-ETH"], callback=trades.append)
+    stream = UpbitStream(config=config)
+    stream.on_state(states.append)
+    stream.ticker("KRW-BTC", callback=tickers.append)
+    stream.trade(["KRW-BTC", "KRW-ETH"], callback=trades.append)
+    with stream:
         eventually(lambda: len(tickers) == 1 and len(trades) == 2)
         lost_at = time.monotonic()
         LOSSES[loss](sim)

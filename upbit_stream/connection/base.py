@@ -86,6 +86,7 @@ class BaseConnection(ABC):
             state=self._state,
             ping_latency=traffic.ping_latency,
             reconnects=traffic.reconnects,
+            reconnects_by_kind=traffic.reconnects_by_kind.copy(),
             messages=traffic.messages,
             bytes=traffic.bytes,
             undecodable=traffic.undecodable,

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import msgspec
-
 from upbit_stream.config import StreamConfig
 from upbit_stream.connection.base import BaseConnection
 from upbit_stream.connection.causes import (
@@ -28,7 +26,7 @@ from upbit_stream.connection.retry import delay_after_loss
 from upbit_stream.connection.router import AnyChannel, Router, Routing
 from upbit_stream.connection.session import Session
 from upbit_stream.connection.staleness import Staleness
-from upbit_stream.connection.states import ConnectionInfo, ConnectionState
+from upbit_stream.connection.states import ConnectionState
 from upbit_stream.connection.trial import Trial
 from upbit_stream.connection.waker import Waker
 from upbit_stream.connection.wishes import Wishes
@@ -110,12 +108,6 @@ class Connection(BaseConnection):
         self._oddities = Oddities(self._log_name, self.traffic, observer)
 
     # For any thread.
-
-    @property
-    def info(self) -> ConnectionInfo:
-        """See :class:`~upbit_stream.connection.base.BaseConnection`; with the kinds of losses."""
-        kinds = self.traffic.reconnects_by_kind.copy()
-        return msgspec.structs.replace(super().info, reconnects_by_kind=kinds)
 
     @property
     def _helpers(self) -> tuple[Worker, ...]:

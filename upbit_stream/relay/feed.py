@@ -114,7 +114,7 @@ class Feed(BaseConnection):
                 self._fail(error)
                 return
             except _Renewal as error:
-                self._lose(str(error), 0.0)
+                self._lose(str(error), 0.0, "replaced")
             except BrokerUnavailable as error:
                 limit = self._policy.max_attempts
                 if limit is not None and attempt >= limit:
@@ -128,7 +128,7 @@ class Feed(BaseConnection):
                 delay = reconnect_delay(self._policy, attempt, random.uniform(-1, 1))
                 if self.traffic.reconnects:  # a first loss is healed at once
                     delay = max(delay, self._policy.min_interval - self._uptime)
-                self._lose(str(error), delay)
+                self._lose(str(error), delay, "lost")
                 attempt += 1
             except Exception as error:  # a dead I/O thread must never look like a quiet market
                 with suppress(Exception):  # it may be the logging that failed
@@ -146,7 +146,7 @@ class Feed(BaseConnection):
                     stumbled.__cause__ = error
                     self._fail(stumbled)
                     return
-                self._lose(what, _AFTER_STUMBLING)
+                self._lose(what, _AFTER_STUMBLING, "other")
         self._end()
 
     @property
@@ -162,12 +162,12 @@ class Feed(BaseConnection):
         self._enter(ConnectionState.CONNECTED)
         _log.info("%s: connected", self._log_name)
 
-    def _lose(self, cause: str, delay: float) -> None:
+    def _lose(self, cause: str, delay: float, kind: str) -> None:
         self._let_go()
         was_there = self._connected_at is not None
         self._connected_at = None
         if was_there:
-            self.traffic.note_reconnect(cause)
+            self.traffic.note_reconnect(cause, kind)
         else:
             self.traffic.note_error()
         if was_there or not self._missed:
