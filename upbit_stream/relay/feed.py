@@ -172,7 +172,8 @@ class Feed(BaseConnection):
             self.traffic.note_error()
         if was_there or not self._missed:
             # Once, not with every attempt.
-            _log.warning("%s: %s; connecting again", self._log_name, cause)
+            name = self.name if self.url in cause else self._log_name
+            _log.warning("%s: %s; connecting again", name, cause)
         self._missed = not was_there
         if was_there or self._state is not ConnectionState.CONNECTING:
             self._enter(ConnectionState.RECONNECTING)
