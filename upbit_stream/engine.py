@@ -258,7 +258,7 @@ class Engine:
         if mine:
             try:
                 # The handlers' share: they are told last, of what was not delivered in time, too.
-                share = min(timeout * 0.1, _HANDLERS_SHARE)
+                share = min(timeout * 0.5, _HANDLERS_SHARE)
                 delivered = self._shut_down(deadline - share, deadline)
                 self._closed.set()
             finally:
