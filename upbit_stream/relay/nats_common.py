@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from upbit_stream.relay.brokers import (
+    BrokerRefused,
     BrokerUnavailable,
     public_url,
     unreachable,
@@ -84,8 +85,6 @@ class NatsLink:
         self._why: Exception | None = None
         self.client: Any = None
         self.jetstream: Any = None
-        #: How the stream was set when it was connected.
-        self.config: Any = None
 
     def open(self, **retention: Any) -> str:
         """Connect, and have the stream; what tells this stream from one that was made anew.
@@ -148,7 +147,6 @@ class NatsLink:
         info = await self._find_or_make(retention)
         if retention and info.config.description == _UNSETTLED:
             info = await self.jetstream.update_stream(**self._settings(retention))
-        self.config = info.config
         self._compare(info.config, retention)
         return str(info.created)
 
@@ -246,7 +244,14 @@ class NatsLink:
         return self._why or error if isinstance(error, errors.NoServersError) else error
 
     def check(self) -> None:
-        """:class:`BrokerUnavailable` when the connection is lost."""
+        """:class:`BrokerUnavailable` when the connection is lost; :class:`BrokerRefused` when this
+        user may not do what is needed.
+        """
+        if "permissions violation" in str(self._why).lower():
+            raise BrokerRefused(
+                f"{public_url(self._url)}: {self._why}; give that user the rights that the guide "
+                "to the relay lists"
+            )
         if self.client is None or not self.client.is_connected:
             raise BrokerUnavailable(_LOST.format(public_url(self._url)))
 

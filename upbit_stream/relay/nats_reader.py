@@ -12,6 +12,7 @@ of a stream that is gone means the beginning. ``@MILLISECONDS@`` is before what 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -20,25 +21,32 @@ from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from upbit_stream.relay.brokers import Passage, Record
+from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.nats_common import STREAM, NatsLink, subject_of
 
 __all__ = ["NatsReader", "parts"]
 
-# Records in one answer. More order books than that at a time leave the processor's cache.
+# Records after which an answer is long enough. More order books than that at a time leave the
+# processor's cache.
 _BATCH = 250
 
-# Records that are asked for and not read yet: of all lanes, and of one at least and at most. The
-# largest are order books, of some 2 kB.
-_WAITING = 10_000
-_LEAST, _MOST = 16, 1000
+# Records that are asked for and not read yet: of all lanes together, if no lane has less than the
+# least. The largest are order books, of some 2 kB.
+_WAITING = 20_000
+_LEAST, _MOST = 32, 2000
 
-# Seconds between two reads, and messages of a lane that may come meanwhile.
-_UNDOUBTED, _BURST = 1.0, 5000
+# Where something may have been let go it is looked up, but not for a record that has just come
+# (seconds), with so few of its lane behind it.
+_FRESH, _FEW = 0.05, 100
 
-# Seconds for which the server keeps a consumer that nobody asks.
+# Seconds for which the server keeps a consumer that nobody asks; and after which it is looked
+# whether one that says nothing has been kept.
 _KEPT = 30.0
+_SILENT = 1.0
+
+# What a server says that allows no more than so many records to be asked for.
+_ALLOWED = re.compile(r"MaxRequestBatch of (\d+)")
 
 # Where a consumer is asked for more.
 _ASK = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}."
@@ -60,41 +68,28 @@ class _Counts(NamedTuple):
 class _Reading:
     """A lane that is received. Belongs to the thread that reads.
 
-    The server says nothing of what it lets go while it waits to be asked. Nothing is missing in
-    front of a message if the one before it was still there when the server had been asked for it;
-    that is looked up where the lane was long, or was not read for a while.
+    It is asked for more when all that was asked for is read. What the server lets go while it waits
+    for that is missing, and it does not say so: but nothing is if what was read last is still there
+    when it has been asked. (What it lets go of a lane in the moment in which it is sending is never
+    missed here: lanes are to be longer than that.)
     """
 
-    def __init__(self, lane: Lane, position: str, window: int) -> None:
+    def __init__(self, lane: Lane, position: str) -> None:
         self.lane = lane
         #: How far it was read.
         self.position = position
         #: The name of its consumer.
         self.consumer = ""
-        #: The number of the last message that was read, how many were asked for, and the largest
-        #: number that a message may have without a thought of what was before.
-        self.number, self.asked, self.vouched = 0, window, 0
-        #: Whether something may be let go before the server is asked again.
-        self.in_danger = False
-        #: What came of the look at :attr:`position`, behind the asking; None where it is sure.
-        self.looked: Future[set[Lane]] | None = None
-        self._window = window
-
-    def wants_more(self) -> int:
-        """How many to ask for; none while more than half of them are still to come."""
-        read = self._window - (self.asked - self.number)
-        return read if 2 * read >= self._window else 0
-
-
-class _Run:
-    """What was read of a lane."""
-
-    last: _Counts
-
-    def __init__(self, reading: _Reading, missed_since: int | None) -> None:
-        self.reading = reading
-        self.missed_since = missed_since
-        self.payloads: list[bytes] = []
+        #: Numbers of messages: of the last one that was read, the last one that was asked for, and
+        #: the last one before it was asked for these.
+        self.number = self.asked = self.before = 0
+        #: When it was asked, and whether something may be missing in front of what comes then.
+        self.asked_at = float("-inf")
+        self.is_holed: Future[bool] | None = None
+        #: Whether the consumer is known to have been there when it was asked.
+        self.is_kept = True
+        #: How many of its lane were behind what was read last.
+        self.behind = 0
 
 
 class NatsReader:
@@ -103,12 +98,9 @@ class NatsReader:
     def __init__(self, link: NatsLink) -> None:
         self._link = link
         self._stream = ""
-        # With how many of its lane behind it a message is in no danger, just below.
-        self._safe = 0.0
         self._inbox = ""
-        # What came, in the order in which it came; and what is not in there yet, the loop's own.
-        self._received: SimpleQueue[list[Any]] = SimpleQueue()
-        self._coming: list[Any] = []
+        # What came, in the order in which it came, and when.
+        self._received: SimpleQueue[tuple[float, list[Any]]] = SimpleQueue()
         # By their lanes, and by their consumers' names.
         self._readings: dict[Lane, _Reading] = {}
         self._consumers: dict[str, _Reading] = {}
@@ -116,32 +108,35 @@ class NatsReader:
         self._places: dict[Lane, str] = {}
         # What is to be begun anew, behind what was read of it by then.
         self._broken: set[Lane] = set()
-        self._read_at = 0.0
+        # How many records may be asked for at a time.
+        self._most = _MOST
+        self._verified_at = float("-inf")
 
     def open(self, stream: str) -> None:
         """Begin on a new connection, with the stream of that name."""
         self.close()
-        self._stream, self._safe = stream, _safe(self._link.config)
+        self._stream = stream
         self._link.call(self._listen())
 
     def close(self) -> None:
         """Forget what came; the connection is gone."""
-        self._received, self._coming = SimpleQueue(), []
+        self._received = SimpleQueue()
         self._readings, self._consumers, self._places = {}, {}, {}
         self._broken = set()
 
     async def _listen(self) -> None:
-        client, received, coming = self._link.client, self._received, self._coming
+        client, received = self._link.client, self._received
         loop = asyncio.get_running_loop()
+        coming: list[Any] = []
         self._inbox = client.new_inbox()
 
         def hand_over() -> None:
-            received.put(coming.copy())
+            received.put((time.monotonic(), coming.copy()))
             coming.clear()
 
         async def take(message: Any) -> None:
-            # Together with what came with it: a thread that is woken for each takes as long as all
-            # the rest.
+            # Together with what came with it: to wake a thread for each takes as long as all the
+            # rest.
             if not coming:
                 loop.call_soon(hand_over)
             coming.append(message)
@@ -152,63 +147,49 @@ class NatsReader:
 
     def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         """See :meth:`~upbit_stream.relay.brokers.Source.read`."""
-        if self._broken or self._places != positions:
-            self._follow(positions)
-        now = time.monotonic()
-        if now - self._read_at > _UNDOUBTED:
-            for reading in self._readings.values():
-                reading.in_danger = True
-        self._read_at = now
         passages: list[Passage] = []
-        for messages in self._by_subjects(timeout):
-            passages += self._passages(messages)
-        self._places.update((one.lane, one.position) for one in passages)
-        self._ask_for_more({one.lane for one in passages})
+        now = time.monotonic()
+        until = now + timeout
+        while not passages and now <= until:
+            if now > self._verified_at + _SILENT:
+                self._verified_at = now
+                self._verify(now)
+            if self._broken or self._places != positions:
+                self._follow(positions)
+            since, found = self._by_subjects(until - now)
+            passages += filter(None, map(self._passage, found))
+            now = time.monotonic()
+            self._places.update((one.lane, one.position) for one in passages)
+            self._ask_for_more((one.lane for one in passages), now, now - since < _FRESH)
         return passages
 
-    def _by_subjects(self, timeout: float) -> Iterable[list[Any]]:
-        """What is there, or comes within ``timeout`` seconds."""
+    def _by_subjects(self, timeout: float) -> tuple[float, Iterable[list[Any]]]:
+        """What is there, or comes within ``timeout`` seconds; and since when it is there."""
         found: dict[str, list[Any]] = {}
-        count = 0
+        count, since = 0, float("-inf")
         with suppress(Empty):
-            messages = self._received.get(timeout=timeout)
+            since, messages = self._received.get(timeout=max(0.0, timeout))
             while True:
                 for message in messages:
                     found.setdefault(message.subject, []).append(message)
                 count += len(messages)
                 if count >= _BATCH:
                     break
-                messages = self._received.get_nowait()
-        return found.values()
+                _, messages = self._received.get_nowait()
+        return since, found.values()
 
-    def _passages(self, messages: Sequence[Any]) -> list[Passage]:
+    def _passage(self, messages: Sequence[Any]) -> Passage | None:
         """What came on one subject."""
-        if (passage := self._usual(messages)) is not None:
-            return [passage]
-        passages: list[Passage] = []
-        run: _Run | None = None
-        for message in messages:
-            if not message.reply:  # why nothing comes any more
-                self._lose(message.subject.rpartition(".")[2])
-                continue
-            counts = _counts(message.reply)
-            reading = self._consumers.get(counts.consumer)
-            if reading is None:
-                continue  # it was let go
-            if counts.number != reading.number + 1:
-                self._lose(counts.consumer)
-                continue
-            if run is None or counts.number > reading.vouched:
-                if run is not None:
-                    passages.append(self._end(run))
-                run = _Run(reading, self._missed_since(reading, counts.number))
-            run.payloads.append(message.data)
-            run.last, reading.number = counts, counts.number
-        if run is not None:
-            passages.append(self._end(run))
-        return passages
+        usual = self._usual(messages)
+        reading, last, payloads = self._sift(messages) if usual is None else usual
+        if reading is None or last is None:
+            return None
+        missed_since = self._missed_since(reading)
+        reading.number, reading.behind = last.number, last.behind
+        reading.position = f"{last.sequence}@{last.came[:-6]}@{self._stream}"
+        return Passage(reading.lane, payloads, reading.position, missed_since)
 
-    def _usual(self, messages: Sequence[Any]) -> Passage | None:
+    def _usual(self, messages: Sequence[Any]) -> tuple[_Reading, _Counts, list[bytes]] | None:
         """All of it, where the first and the last one say that it is what was asked for."""
         if not messages[0].reply or not messages[-1].reply:
             return None
@@ -219,65 +200,115 @@ class NatsReader:
             or last.consumer != first.consumer
             or first.number != reading.number + 1
             or last.number - first.number != len(messages) - 1
-            or last.number > reading.vouched
         ):
             return None
-        run = _Run(reading, None)
-        run.payloads = [message.data for message in messages]
-        run.last, reading.number = last, last.number
-        return self._end(run)
+        return reading, last, [message.data for message in messages]
 
-    def _end(self, run: _Run) -> Passage:
-        """What was read; the reading is behind it."""
-        reading, last = run.reading, run.last
-        reading.position = f"{last.sequence}@{last.came[:-6]}@{self._stream}"
-        if last.behind >= self._safe:
-            reading.in_danger = True
-        return Passage(reading.lane, run.payloads, reading.position, run.missed_since)
+    def _sift(self, messages: Iterable[Any]) -> tuple[_Reading | None, _Counts | None, list[bytes]]:
+        """What of it was asked for."""
+        reading, last = None, None
+        payloads: list[bytes] = []
+        for message in messages:
+            if not message.reply:
+                self._refuse(message)
+                continue
+            counts = _counts(message.reply)
+            its = self._consumers.get(counts.consumer)
+            if its is None:
+                continue  # it was let go
+            number = its.number if last is None else last.number
+            if counts.number != number + 1:
+                self._lose(its)
+                continue
+            reading, last = its, counts
+            payloads.append(message.data)
+        return reading, last, payloads
 
-    def _lose(self, consumer: str) -> None:
-        """The server does not serve it any more, or a message is missing."""
-        if (reading := self._consumers.pop(consumer, None)) is not None:
-            self._broken.add(reading.lane)
+    def _refuse(self, message: Any) -> None:
+        """The server says of a consumer why nothing comes any more."""
+        reading = self._consumers.get(message.subject.rpartition(".")[2])
+        if reading is None:
+            return
+        self._lose(reading)
+        why = " ".join((message.headers or {}).values())
+        if (allowed := _ALLOWED.search(why)) is not None and int(allowed[1]) < self._most:
+            self._most = int(allowed[1])
+        elif not reading.number:
+            # It would be the same again, and again.
+            raise BrokerUnavailable(
+                f"nothing was sent of {reading.lane}: {why}; look at the server's limits and log"
+            )
 
-    def _missed_since(self, reading: _Reading, number: int) -> int | None:
-        """Since when something may be missing between what was read last and that message."""
-        if number <= reading.vouched:
-            return None
-        reading.vouched = reading.asked
-        looked, reading.looked = reading.looked, None
-        if looked is None or reading.lane not in self._link.wait(looked):
-            return None
-        # More may have been on its way when it was looked.
-        if self._link.call(self.entry(reading.lane, reading.position)) is not None:
+    def _lose(self, reading: _Reading) -> None:
+        """Nothing comes of it any more, or a message is missing."""
+        del self._consumers[reading.consumer]
+        self._broken.add(reading.lane)
+
+    def _missed_since(self, reading: _Reading) -> int | None:
+        """Since when something may be missing behind what was read of it."""
+        is_holed, reading.is_holed = reading.is_holed, None
+        if is_holed is None or not self._link.wait(is_holed):
             return None
         return parts(reading.position)[1]
 
-    def _ask_for_more(self, lanes: Iterable[Lane]) -> None:
-        asking: dict[str, int] = {}
-        doubted: dict[Lane, _Reading] = {}
+    # Asking.
+
+    def _ask_for_more(self, lanes: Iterable[Lane], now: float, is_fresh: bool) -> None:
         for lane in lanes:
             reading = self._readings[lane]
-            if count := reading.wants_more():
-                asking[reading.consumer] = count
-                reading.asked += count
-                if reading.in_danger:
-                    doubted[lane] = reading
-        if asking:
-            places = {lane: reading.position for lane, reading in doubted.items()}
-            looked = self._link.begin(self._ask(asking, places))
-            for reading in doubted.values():
-                # In place of an earlier look: what is there now was there before.
-                reading.looked, reading.in_danger = looked, False
+            if reading.number >= reading.asked and lane not in self._broken:
+                doubted = not is_fresh or reading.behind > _FEW
+                reading.is_kept = False
+                self._ask(reading, now, doubted)
 
-    async def _ask(self, numbers: Mapping[str, int], doubted: Mapping[Lane, str]) -> set[Lane]:
-        """Ask the consumers for so many; which of those positions are not there any more then."""
-        for consumer, number in numbers.items():
-            await self._link.client.publish(
-                _ASK + consumer, b'{"batch":%d}' % number, reply=f"{self._inbox}.{consumer}"
-            )
-        found = await asyncio.gather(*(self.entry(*one) for one in doubted.items()))
-        return {lane for lane, one in zip(doubted, found, strict=True) if one is None}
+    def _ask(self, reading: _Reading, now: float, doubted: bool) -> None:
+        window = min(self._most, max(_LEAST, _WAITING // len(self._readings)))
+        reading.before, reading.asked = reading.number, reading.number + window
+        reading.asked_at = now
+        place = reading.position if doubted else None
+        asking = self._request(reading.consumer, window, reading.lane, place)
+        reading.is_holed = self._link.begin(asking)
+
+    async def _request(self, consumer: str, window: int, lane: Lane, place: str | None) -> bool:
+        """Ask for so many; whether something may be missing behind that place, if there is one."""
+        await self._link.client.publish(
+            _ASK + consumer, b'{"batch":%d}' % window, reply=f"{self._inbox}.{consumer}"
+        )
+        if place is None or await self.entry(lane, place) is not None:
+            return False
+        newest = await self.newest(lane)
+        return newest is not None and parts(newest.position)[0] > parts(place)[0]
+
+    def _verify(self, now: float) -> None:
+        """Look whether the consumers are there that were asked and say nothing. To one that the
+        server has ended meanwhile nothing is answered; one that waits is told when it ends.
+        """
+        silent = [
+            one
+            for one in self._consumers.values()
+            if not one.is_kept and one.number == one.before and now - one.asked_at > _SILENT
+        ]
+        if not silent:
+            return
+        there = self._link.call(self._are_there([one.consumer for one in silent]))
+        for reading, is_there in zip(silent, there, strict=True):
+            if reading.is_holed is not None:
+                self._link.wait(reading.is_holed)  # it has been asked, that is
+            reading.is_kept = True
+            if not is_there:
+                self._lose(reading)
+
+    async def _are_there(self, consumers: Iterable[str]) -> list[bool]:
+        return await asyncio.gather(*map(self._is_there, consumers))
+
+    async def _is_there(self, consumer: str) -> bool:
+        from nats.js.errors import NotFoundError
+
+        try:
+            await self._link.jetstream.consumer_info(STREAM, consumer)
+        except NotFoundError:
+            return False
+        return True
 
     # Which of them.
 
@@ -291,25 +322,25 @@ class NatsReader:
         for reading in gone:
             del self._readings[reading.lane]
             self._consumers.pop(reading.consumer, None)
-        window = max(_LEAST, min(_MOST, _WAITING // max(1, len(positions))))
         fresh = [
-            _Reading(lane, position, window)
+            _Reading(lane, position)
             for lane, position in positions.items()
             if lane not in self._readings
         ]
         self._link.call(self._change([one.consumer for one in gone], fresh))
-        known = {one.lane: one.position for one in fresh if self._is_known(one.position)}
-        looked = self._link.begin(self._ask({one.consumer: window for one in fresh}, known))
         for reading in fresh:
             self._readings[reading.lane] = self._consumers[reading.consumer] = reading
-            if reading.lane in known:
-                reading.looked = looked
+        now = time.monotonic()
+        for reading in fresh:
+            self._ask(reading, now, self._is_known(reading.position))
         self._places = dict(positions)
         self._broken.clear()
 
     async def _change(self, gone: Iterable[str], fresh: Iterable[_Reading]) -> None:
         await asyncio.gather(*map(self._delete, gone))
         await asyncio.gather(*map(self._begin, fresh))
+        # Positions of one that is gone mean nothing there.
+        await self._link.check_stream(self._stream)
 
     async def _delete(self, consumer: str) -> None:
         from nats.js.errors import NotFoundError
@@ -366,6 +397,18 @@ class NatsReader:
             return None
         return Record(lane, position, bytes(message.data or b""))
 
+    async def newest(self, lane: Lane) -> Record | None:
+        """What is the last of a lane."""
+        from nats.js.errors import NotFoundError
+
+        try:
+            newest = await self._link.jetstream.get_last_msg(STREAM, subject_of(lane))
+        except NotFoundError:
+            return None
+        came = getattr(newest, "time", None)  # older ones of nats-py do not tell it
+        moment = 0 if came is None else int(came.timestamp() * 1000)
+        return Record(lane, f"{newest.seq}@{moment}@{self._stream}", bytes(newest.data or b""))
+
 
 def parts(position: str) -> tuple[int, int, str]:
     """Sequence and milliseconds (0 without them), and the stream."""
@@ -381,11 +424,3 @@ def _counts(reply: str) -> _Counts:
     first = 3 if len(tokens) == 9 else 5
     consumer, _, sequence, number, came, behind = tokens[first : first + 6]
     return _Counts(consumer, int(number), sequence, came, int(behind))
-
-
-def _safe(config: Any) -> float:
-    """With how many of its lane behind it none is let go before the next read."""
-    if config.max_msgs > 0 or config.max_bytes > 0 or config.max_age:
-        return 0
-    most: int = config.max_msgs_per_subject
-    return most - _BURST if most > 0 else float("inf")

@@ -10,7 +10,7 @@ from typing import Any
 
 from upbit_stream.relay.brokers import Passage, Record
 from upbit_stream.relay.lanes import Lane
-from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink, subject_of
+from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink
 from upbit_stream.relay.nats_groups import NatsGroups
 from upbit_stream.relay.nats_reader import NatsReader
 
@@ -43,18 +43,7 @@ class NatsSource:
         return {record.lane: record for record in found if record is not None}
 
     async def _newest(self, lanes: Sequence[Lane]) -> list[Record | None]:
-        return await asyncio.gather(*(self._last(lane) for lane in lanes))
-
-    async def _last(self, lane: Lane) -> Record | None:
-        from nats.js.errors import NotFoundError
-
-        try:
-            newest = await self._link.jetstream.get_last_msg(STREAM, subject_of(lane))
-        except NotFoundError:
-            return None
-        came = getattr(newest, "time", None)  # older ones of nats-py do not tell it
-        moment = 0 if came is None else int(came.timestamp() * 1000)
-        return Record(lane, f"{newest.seq}@{moment}@{self._stream}", bytes(newest.data or b""))
+        return await asyncio.gather(*(self._reader.newest(lane) for lane in lanes))
 
     def at(self, positions: Mapping[Lane, str]) -> Mapping[Lane, Record]:
         self._link.check()
