@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import eventually
 from tests.relay.cable import Cable
 from tests.relay.desk import Press, ids
+from tests.relay.looking import ids as published
+from tests.relay.looking import is_whole
 from tests.relay.servers import Broker, NatsServer, needs_nats
 from upbit_stream import (
     ConnectionPool,
@@ -20,7 +22,7 @@ from upbit_stream import (
     Trade,
     UpbitStream,
 )
-from upbit_stream.relay import Relay, nats_sink
+from upbit_stream.relay import Relay, nats_sink, reporting
 from upbit_stream.relay.nats_common import STREAM, NatsLink
 from upbit_stream.simulator import Simulator
 
@@ -91,3 +93,23 @@ def test_a_stream_that_is_made_anew_beneath_a_connection_is_noticed() -> None:
         made = press.print(10)
         eventually(lambda: made[-1] in ids(trades))
     assert ids(trades) == first + made
+
+
+@needs_nats
+def test_a_stream_that_is_made_anew_beneath_a_publisher_gets_the_last_minute_again(
+    sim: Simulator, stream: UpbitStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "_REPORT_EVERY", 0.2)
+    with NatsServer() as server, Relay(stream, server.url) as relay:
+        relay.publish(stream.trade("KRW-BTC"))
+        eventually(lambda: relay.stats.published)
+        sim.burst(50, ["KRW-BTC"])
+        eventually(lambda: is_whole(sim, server))
+        with closing(NatsLink(server.url)) as link:
+            link.open()
+            link.call(link.jetstream.delete_stream(STREAM))
+            link.call(link.jetstream.add_stream(name=STREAM, subjects=["upbit.>"]))
+        # The connection stands, and the new stream takes what comes.
+        sim.burst(50, ["KRW-BTC"])
+        eventually(lambda: set(sim.ledger("KRW-BTC")) <= set(published(server)))
+        assert relay.stats.reconnects == 1

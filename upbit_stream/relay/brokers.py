@@ -99,7 +99,8 @@ class Sink(Protocol):
 
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         """Leave a publisher's report, in place of its last one; all publishers' reports that were
-        left within the last seconds.
+        left within the last seconds. Is unavailable when the broker has lost its memory beneath the
+        connection.
         """
 
     def close(self) -> None:

@@ -45,10 +45,12 @@ class NatsSink:
         self._beginnings: dict[Lane, int] = {}
         # The newest orders of lanes, as they were when something old was to be sent.
         self._newest: dict[Lane, int] = {}
+        self._stream = ""
 
     def open(self) -> str:
         self._beginnings, self._newest = {}, {}
-        return self._link.open(**self._retention)
+        self._stream = self._link.open(**self._retention)
+        return self._stream
 
     def send(self, entries: Sequence[Entry]) -> int:
         self._link.check()
@@ -137,6 +139,8 @@ class NatsSink:
 
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         self._link.check()
+        # A stream that was made anew takes what it is sent, and has nothing of what was before.
+        self._link.call(self._link.check_stream(self._stream))
         told = self._link.call(self._link.leave_report(f"publisher.{name}", report))
         return {
             key.partition(".")[2]: text
