@@ -22,7 +22,7 @@ from upbit_stream import (
     UpbitStream,
 )
 from upbit_stream.recovery.history import IDS_PER_MS
-from upbit_stream.relay import following, nats_source
+from upbit_stream.relay import doubts, nats_source
 
 _KEEPS = 1000
 
@@ -179,7 +179,7 @@ def test_a_broker_that_came_back_empty_is_no_gap(desk: Desk) -> None:
 def test_one_that_came_back_empty_after_too_long_is(
     broker: Broker, press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "_SENT_AGAIN", 0.0)
+    monkeypatch.setattr(doubts, "_SENT_AGAIN", 0.0)
     due = press.print(1)
     with Consumer(broker.url) as consumer:
         eventually(lambda: consumer.has(due[-1]))
@@ -199,7 +199,7 @@ def test_one_that_came_back_empty_after_too_long_is(
 def test_who_was_far_behind_when_the_broker_lost_its_memory_is_told(
     broker: Broker, press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "_SENT_AGAIN", 1.0)
+    monkeypatch.setattr(doubts, "_SENT_AGAIN", 1.0)
     trades: list[Trade] = []
 
     def slowly(trade: Trade) -> None:
@@ -219,3 +219,33 @@ def test_who_was_far_behind_when_the_broker_lost_its_memory_is_told(
         due += press.print(20)
         eventually(lambda: consumer.has(due[-1]))
         assert consumer.check(due) > 0
+
+
+@pytest.mark.parametrize("count", [5000, 50])
+def test_a_memory_that_was_lost_and_holds_less_than_was_sent_again_is_told(
+    broker: Broker, press: Press, count: int
+) -> None:
+    with Cable(broker.url) as cable, Consumer(cable.url) as consumer:
+        due = press.print(1)
+        eventually(lambda: consumer.has(due[-1]))
+        due += press.print(20)
+        eventually(lambda: consumer.has(due[-1]))
+        cable.cut()
+        eventually(lambda: consumer.stream.state is ConnectionState.RECONNECTING)
+        broker.kill()
+        broker.start()
+        press.reopen()
+        # As if it were sent again: behind what was read, and with or without room for all of it.
+        due += press.print(count)
+        cable.mend()
+        eventually(lambda: consumer.has(due[-1]))
+        due += press.print(1)
+        eventually(lambda: consumer.has(due[-1]))  # what was suspected has been asked
+        if count > _KEEPS:
+            assert consumer.check(due) > 3000
+            (gap,) = consumer.gaps
+            assert "keeps less than what was sent again" in gap.why
+            assert gap.from_timestamp == due[20] // IDS_PER_MS
+        else:
+            assert consumer.gaps == []
+            assert ids(consumer.trades) == due

@@ -132,6 +132,11 @@ class Source(Protocol):
         the first passage behind it.
         """
 
+    def trimmed(self, lanes: Sequence[Lane]) -> Collection[Lane]:
+        """Those of these lanes of which the broker has let go of anything, for want of room or of
+        age, since it has them; also where that cannot be known.
+        """
+
     def notices(self) -> Sequence[bytes]:
         """What came on the side channel since the last call; the first call begins."""
 

@@ -18,8 +18,8 @@ from upbit_stream.connection.router import AnyChannel, Router
 from upbit_stream.connection.traffic import Traffic
 from upbit_stream.errors import DecodingError, HealthWarning
 from upbit_stream.protocol.demands import Demand
-from upbit_stream.recovery.gaps import GapTally
-from upbit_stream.relay.brokers import Passage, Record, Source, public_url
+from upbit_stream.relay.brokers import Record, Source, public_url
+from upbit_stream.relay.doubts import Doubts
 from upbit_stream.relay.entries import EntryReader
 from upbit_stream.relay.lanes import Lane, lanes_of
 from upbit_stream.relay.notices import (
@@ -40,16 +40,9 @@ _log = logging.getLogger("upbit_stream")
 # Seconds for which nobody publishes before that is told.
 _ABANDONED = 10.0
 
-# Seconds before the loss of a broker of which publishers send the trades again, if it has lost its
-# memory.
-_SENT_AGAIN = 60.0
-
 # Seconds for which the other members of a group have a lane though they do not answer, and which an
 # attempt to connect may take.
 _LEASE = 3.0
-
-# Milliseconds by which what was missed may be older than when the broker got it.
-_LATE = 2_000
 
 _replace: Any = msgspec.structs.replace
 
@@ -97,11 +90,7 @@ class Following:
         self._leaving: dict[Lane, str] = {}
         # What names the broker's memory; None before the first time.
         self._memory: str | None = None
-        self._read_at = time.monotonic()
-        # Lanes of which it is not known whether publishers have sent all of it again.
-        self._doubted: set[Lane] = set()
-        # Lanes of which what was read last is older than what they send again, and more may follow.
-        self._behind: set[Lane] = set()
+        self._doubts = Doubts(source)
         # Until when only what was ours is ours; and what others had before the broker forgot it.
         self._others_wait_until = float("-inf")
         self._orphans: set[Lane] = set()
@@ -125,10 +114,7 @@ class Following:
         now = time.monotonic()
         for one in self._filters.values():
             one.expect_old_ones()
-        if now - self._read_at > _SENT_AGAIN:
-            self._doubted.update(self.positions)
-        self._doubted.update(self._behind & self.positions.keys())
-        self._behind.clear()
+        self._doubts.forgot(self.positions)
         if self._place.name is not None:
             self._others_wait_until = now + self._all_back
             self._orphans = set(self._wanted) - self.positions.keys()
@@ -165,6 +151,7 @@ class Following:
 
     def _stop(self, lane: Lane) -> None:
         position = self.positions.pop(lane)
+        self._doubts.leave(lane)
         self._filters.pop(lane, None)
         self._newest.pop(lane, None)
         if self._place.name is not None:
@@ -233,49 +220,31 @@ class Following:
     def bring(self, timeout: float) -> None:
         """Read what is there, and sort it; waits ``timeout`` seconds at most for something."""
         events: list[Any] = []
-        missed = GapTally()
         passages = self._source.read(self.positions, timeout)
-        self._read_at = time.monotonic()
-        if not passages:
-            self._behind.clear()  # there is no more
-        sent_again = time.time_ns() - int(_SENT_AGAIN * 1e9)
+        self._doubts.read(passages)
         for passage in passages:
             lane = passage.lane
             self.positions[lane] = passage.position
             self._traffic.messages += len(passage.payloads)
             self._traffic.bytes += sum(map(len, passage.payloads))
             came = self._reader.read_all(lane, passage.payloads, self._tell_undecodable)
-            if came and (passage.missed_since is not None or lane in self._doubted):
-                self._see_what_is_missing(passage, came[0], missed)
-            if came and came[-1].received_at < sent_again:
-                self._behind.add(lane)
-            else:
-                self._behind.discard(lane)
+            if came:
+                self._doubts.look(passage, self._newest.get(lane), came)
             news = list(filter(self._filter_of(lane).is_new, came))
             self.duplicates += len(came) - len(news)
             if news:
                 self._newest[lane] = news[-1]
                 events += news
-        self._tell_gaps(missed)
+        self._tell_gaps()
         if events:
             self._traffic.lag = max(0.0, (time.time_ns() - events[-1].received_at) / 1e6)
             self._router.route(events)
+        # Not before: what was read is not lost when the broker is.
+        self._doubts.ask()
+        self._tell_gaps()
 
-    def _see_what_is_missing(self, passage: Passage, event: Any, missed: GapTally) -> None:
-        """What was between the last one that was read and ``event``, the first of ``passage``."""
-        lane = passage.lane
-        newest, since = self._newest.get(lane), passage.missed_since
-        self._doubted.discard(lane)
-        why = "the broker keeps no more; what came before was not read in time"
-        if since is None:
-            if newest is None or event.received_at <= newest.received_at:
-                return  # it was sent again from before that one on
-            why = "the broker came back without its memory, and what is sent again begins later"
-        begin = _moment(newest) if newest is not None else max(0, (since or 0) - _LATE)
-        missed.add(lane.type, lane.code, begin, _moment(event), count=0, why=why)
-
-    def _tell_gaps(self, tally: GapTally) -> None:
-        for gap in tally.collect():
+    def _tell_gaps(self) -> None:
+        for gap in self._doubts.gaps():
             _log.warning("%s", gap)
             self._observer.connection_gap(gap)
 
@@ -327,6 +296,7 @@ class Following:
             mine, surplus = self._source.share(group, self._member, self._wanted)
         for lane in [one for one in self.positions if one not in mine]:
             self.positions.pop(lane)  # it was taken away, because we did not answer for too long
+            self._doubts.leave(lane)
             self._newest.pop(lane, None)
             self._news.pop(lane, None)
             self._progress.forget((lane,))
@@ -444,9 +414,3 @@ def _readers(demands: Mapping[AnyChannel, Demand]) -> Mapping[Lane, tuple[AnyCha
         for lane in lanes_of(demand) if demand.realtime else ():
             readers[lane] = (*readers.get(lane, ()), channel)
     return readers
-
-
-def _moment(event: Any) -> int:
-    """The exchange's time of an event, in milliseconds."""
-    told: int | None = event.trade_timestamp if event.type == "trade" else event.timestamp
-    return event.received_at // 1_000_000 if told is None else told

@@ -18,7 +18,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
@@ -255,6 +255,17 @@ class NatsLink:
                 f"{public_url(self._url)}: the stream {STREAM} was deleted; if that was not you, "
                 "look who else uses that server"
             )
+
+    async def trimmed(self, lanes: Iterable[Lane]) -> set[Lane]:
+        """See :meth:`~upbit_stream.relay.brokers.Source.trimmed`."""
+        info = await self.jetstream.stream_info(STREAM, subjects_filter="upbit.>")
+        state, config = info.state, info.config
+        if state.first_seq <= 1 and not state.num_deleted:
+            return set()
+        if config.max_age or (config.max_msgs or -1) > 0 or (config.max_bytes or -1) > 0:
+            return set(lanes)  # it may have been anything
+        kept, counts = config.max_msgs_per_subject, state.subjects or {}
+        return {lane for lane in lanes if counts.get(subject_of(lane), 0) >= kept}
 
     async def bucket(self, name: str, ttl: float | None = None) -> Any:
         """A bucket of keys and values, which is made if there is none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
@@ -238,6 +238,10 @@ class NatsSource:
         newest = await self._last(lane)
         is_behind = newest is not None and _parts(newest.position)[0] > sequence
         return moment if is_behind else None
+
+    def trimmed(self, lanes: Sequence[Lane]) -> Collection[Lane]:
+        self._link.check()
+        return self._link.call(self._link.trimmed(lanes))
 
     def notices(self) -> Sequence[bytes]:
         self._link.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from upbit_stream.relay.brokers import Passage, Record
@@ -194,6 +194,14 @@ class RedisSource(RedisSide):
         whole = self._whole
         return {lane: place for lane, place in positions.items() if whole.get(lane) != place}
 
+    def trimmed(self, lanes: Sequence[Lane]) -> Collection[Lane]:
+        with translated(self._url):
+            pipeline = self._opened.pipeline(transaction=False)
+            for lane in lanes:
+                pipeline.xinfo_stream(key_of(lane))
+            answers = pipeline.execute(raise_on_error=False)
+        return {lane for lane, told in zip(lanes, answers, strict=True) if not _is_whole(told)}
+
     def notices(self) -> Sequence[bytes]:
         with translated(self._url):
             if self._notices_after is None:
@@ -236,6 +244,13 @@ class RedisSource(RedisSide):
     def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
         with translated(self._url):
             return all_reports(self._opened)
+
+
+def _is_whole(told: object) -> bool:
+    """Whether a stream has all that was ever added to it, by what is told of it; Redis counts that
+    from 7.0 on.
+    """
+    return isinstance(told, Mapping) and told.get("entries-added") == told["length"]
 
 
 def _moment(position: str) -> int:
