@@ -93,6 +93,9 @@ class Following:
         self._doubts = Doubts(source)
         # Until when only what was ours is ours; and what others had before the broker forgot it.
         self._others_wait_until = float("-inf")
+        # When the broker was told last that this member lives, by both clocks: while a machine
+        # sleeps, one of them stands still.
+        self._shared_at = (time.monotonic(), time.time())
         self._orphans: set[Lane] = set()
         self._published_at = time.monotonic()
         self._abandoned = False
@@ -221,9 +224,14 @@ class Following:
         """Read what is there, and sort it; waits ``timeout`` seconds at most for something."""
         events: list[Any] = []
         passages = self._source.read(self.positions, timeout)
+        if self._place.name is not None and self._is_overdue:
+            # We were frozen: others may have gone on with what was ours, and have this, too.
+            self._share()
         self._doubts.read(passages)
         for passage in passages:
             lane = passage.lane
+            if lane not in self.positions:
+                continue  # that is the case
             self.positions[lane] = passage.position
             self._traffic.messages += len(passage.payloads)
             self._traffic.bytes += sum(map(len, passage.payloads))
@@ -284,9 +292,16 @@ class Following:
         nowhere = self._source.beginning(0)
         return tuple(one for one in codes if self.positions.get(Lane(type_, one)) == nowhere)
 
+    @property
+    def _is_overdue(self) -> bool:
+        """Whether others may take this member for dead."""
+        monotonic, wall = self._shared_at
+        return max(time.monotonic() - monotonic, time.time() - wall) > _LEASE
+
     def _share(self) -> None:
         """Follow what is this member's part."""
         group = self._place.name or ""
+        now = time.monotonic(), time.time()
         if time.monotonic() < self._others_wait_until:
             # The broker has forgotten who had what: the others come back for theirs.
             held = list(dict.fromkeys((*self.positions, *self._leaving)))
@@ -294,6 +309,7 @@ class Following:
             surplus: Sequence[Lane] = ()
         else:
             mine, surplus = self._source.share(group, self._member, self._wanted)
+        self._shared_at = now
         for lane in [one for one in self.positions if one not in mine]:
             self.positions.pop(lane)  # it was taken away, because we did not answer for too long
             self._doubts.leave(lane)
