@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from contextlib import closing
 
 import pytest
@@ -12,7 +13,7 @@ from tests.relay.cable import Cable
 from tests.relay.desk import Press, ids
 from tests.relay.looking import ids as published
 from tests.relay.looking import is_whole
-from tests.relay.servers import Broker, NatsServer, needs_nats
+from tests.relay.servers import Broker, NatsServer, RedisServer, needs_nats, needs_redis
 from upbit_stream import (
     ConnectionPool,
     ConnectionState,
@@ -113,3 +114,37 @@ def test_a_stream_that_is_made_anew_beneath_a_publisher_gets_the_last_minute_aga
         sim.burst(50, ["KRW-BTC"])
         eventually(lambda: set(sim.ledger("KRW-BTC")) <= set(published(server)))
         assert relay.stats.reconnects == 1
+
+
+@needs_redis
+def test_a_redis_that_came_back_empty_with_its_clock_set_back_is_read_on(
+    redis_server: RedisServer,
+) -> None:
+    trades: list[Trade] = []
+    gaps: list[Gap] = []
+    config = StreamConfig(reconnect=ReconnectPolicy(cap=0.2, min_interval=0))
+    with (
+        Press(redis_server) as press,
+        UpbitStream(config=config, source=redis_server.url, pool=ConnectionPool()) as reader,
+    ):
+        reader.on_gap(gaps.append)
+        made = press.print(1)
+        press.tell("one")
+        with redis_server.client() as client:
+            # From here on its ids are those of tomorrow.
+            tomorrow = f"{int((time.time() + 86_400) * 1000)}-0"
+            for key in ("trade:KRW-BTC", "notices"):
+                client.execute_command("XSETID", f"upbit:{key}", tomorrow)
+        reader.trade("KRW-BTC", callback=trades.append)
+        eventually(lambda: made == ids(trades))
+        made += press.print(10)
+        press.tell("two")
+        eventually(lambda: made == ids(trades))
+        eventually(lambda: [gap.why for gap in gaps] == ["two"])
+        redis_server.kill()
+        redis_server.start()
+        press.reopen()
+        made += press.print(10)
+        press.tell("three")
+        eventually(lambda: made == ids(trades))
+        eventually(lambda: [gap.why for gap in gaps] == ["two", "three"])

@@ -16,10 +16,12 @@ from upbit_stream import (
     ConnectionPool,
     ConnectionState,
     Gap,
+    HealthWarning,
     ReconnectPolicy,
     StreamConfig,
     Trade,
     UpbitStream,
+    UpbitStreamError,
 )
 from upbit_stream.recovery.history import IDS_PER_MS
 from upbit_stream.relay import doubts, nats_source
@@ -249,3 +251,41 @@ def test_a_memory_that_was_lost_and_holds_less_than_was_sent_again_is_told(
         else:
             assert consumer.gaps == []
             assert ids(consumer.trades) == due
+
+
+def test_notices_that_the_broker_keeps_no_more_are_told(broker: Broker, press: Press) -> None:
+    errors: list[UpbitStreamError] = []
+    with Cable(broker.url) as cable, Consumer(cable.url) as consumer:
+        consumer.stream.on_error(errors.append)
+        eventually(lambda: consumer.stream.state is ConnectionState.CONNECTED)
+
+        def tell(count: int) -> None:
+            for n in range(count):
+                press.tell("it was away", at=n)
+
+        def heard() -> list[int]:
+            return [gap.from_timestamp for gap in consumer.gaps]
+
+        def cut() -> None:
+            cable.cut()
+            eventually(lambda: consumer.stream.state is ConnectionState.RECONNECTING)
+
+        # None before it was cut off, some, and then too many.
+        cut()
+        tell(2)
+        cable.mend()
+        eventually(lambda: heard() == [0, 1])
+        cut()
+        tell(500)
+        cable.mend()
+        eventually(lambda: heard() == [0, 1, *range(500)])
+        assert errors == []
+        cut()
+        tell(2500)
+        cable.mend()
+        eventually(lambda: heard()[-1] == 2499)
+        assert 502 not in heard()
+        eventually(lambda: errors)
+        (error,) = errors
+        assert isinstance(error, HealthWarning)
+        assert error.kind == "notices"

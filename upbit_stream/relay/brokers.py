@@ -19,6 +19,7 @@ from upbit_stream.relay.lanes import Lane
 __all__ = [
     "BrokerRefused",
     "BrokerUnavailable",
+    "Heard",
     "Passage",
     "Record",
     "Sink",
@@ -65,6 +66,14 @@ class Passage(NamedTuple):
     #: missing, because the broker keeps no more: since when (milliseconds since the epoch, by the
     #: broker's clock).
     missed_since: int | None = None
+
+
+class Heard(NamedTuple):
+    """Notices, in their order."""
+
+    notices: Sequence[bytes]
+    #: Whether there may have been others before them, which the broker keeps no more.
+    missed: bool = False
 
 
 class Sink(Protocol):
@@ -137,7 +146,7 @@ class Source(Protocol):
         age, since it has them; also where that cannot be known.
         """
 
-    def notices(self) -> Sequence[bytes]:
+    def notices(self) -> Heard:
         """What came on the side channel since the last call; the first call begins."""
 
     def share(

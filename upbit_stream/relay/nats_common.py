@@ -21,7 +21,7 @@ import time
 from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from upbit_stream.relay.brokers import (
@@ -266,6 +266,24 @@ class NatsLink:
             return set(lanes)  # it may have been anything
         kept, counts = config.max_msgs_per_subject, state.subjects or {}
         return {lane for lane in lanes if counts.get(subject_of(lane), 0) >= kept}
+
+    async def end(self) -> int:
+        """The sequence of the newest message of the stream; 0 of an empty one."""
+        return int((await self.jetstream.stream_info(STREAM)).state.last_seq)
+
+    async def let_go(self, subject: str, sequence: int, seconds: float) -> bool:
+        """Whether the stream may have let go of messages of a subject that came after that one,
+        within the last ``seconds``.
+        """
+        from nats.js.errors import NotFoundError
+
+        with suppress(NotFoundError):
+            if sequence and await self.jetstream.get_msg(STREAM, seq=sequence):
+                return False
+        info = await self.jetstream.stream_info(STREAM, subjects_filter=subject)
+        config, count = info.config, (info.state.subjects or {}).get(subject, 0)
+        too_old = bool(config.max_age) and seconds > config.max_age
+        return bool(too_old or 0 < config.max_msgs_per_subject <= count)
 
     async def bucket(self, name: str, ttl: float | None = None) -> Any:
         """A bucket of keys and values, which is made if there is none."""

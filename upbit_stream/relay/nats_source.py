@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from upbit_stream.relay.brokers import BrokerUnavailable, Passage, Record
+from upbit_stream.relay.brokers import BrokerUnavailable, Heard, Passage, Record
 from upbit_stream.relay.lanes import Lane, selection_of
 from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink, entries_of, subject_of
 
@@ -89,6 +89,8 @@ class NatsSource:
         self._notices: SimpleQueue[bytes] = SimpleQueue()
         self._notices_after = 0
         self._notices_of = ""
+        self._notices_missed = False
+        self._heard_at = 0.0
         self._listening = False
 
     def open(self) -> str:
@@ -243,7 +245,7 @@ class NatsSource:
         self._link.check()
         return self._link.call(self._link.trimmed(lanes))
 
-    def notices(self) -> Sequence[bytes]:
+    def notices(self) -> Heard:
         self._link.check()
         self._link.call(self._link.check_stream(self._stream))
         if not self._listening:
@@ -253,7 +255,9 @@ class NatsSource:
         with suppress(Empty):
             while True:
                 found.append(self._notices.get_nowait())
-        return found
+        missed, self._notices_missed = self._notices_missed, False
+        self._heard_at = time.monotonic()
+        return Heard(found, missed)
 
     async def _listen(self) -> None:
         from nats.js.api import DeliverPolicy
@@ -262,12 +266,16 @@ class NatsSource:
             self._notices_after = int(_counts(message.reply)[0])
             self._notices.put(message.data)
 
-        start: dict[str, Any] = {"deliver_policy": DeliverPolicy.NEW}
-        if self._notices_after and self._notices_of == self._stream:
-            start = {
-                "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
-                "opt_start_seq": self._notices_after + 1,
-            }
+        if self._notices_of == self._stream:
+            away = time.monotonic() - self._heard_at
+            self._notices_missed = await self._link.let_go(NOTICES, self._notices_after, away)
+        else:
+            # Of a stream that was made anew all is news.
+            self._notices_after = 0 if self._notices_of else await self._link.end()
+        start: dict[str, Any] = {
+            "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
+            "opt_start_seq": self._notices_after + 1,
+        }
         self._notices_of = self._stream
         await self._subscribe(NOTICES, start, take)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from upbit_stream.relay.brokers import Passage, Record
+from upbit_stream.relay.brokers import Heard, Passage, Record
 from upbit_stream.relay.lanes import Lane, selection_of
 from upbit_stream.relay.redis_common import (
     CONSUMERS,
@@ -23,6 +23,9 @@ __all__ = ["RedisSource"]
 # Entries of each lane in one answer; of many lanes these are many. Of larger answers each event
 # costs more, because nothing of them is near any more when it is needed.
 _BATCH = 50
+
+# Notices in one answer; the broker keeps so many, or a few more.
+_NOTICES = 1000
 
 # The position before every entry; and, behind a millisecond, that behind all that could come in it.
 _BEGINNING = "0-0"
@@ -113,7 +116,9 @@ class RedisSource(RedisSide):
         # Whether the positions are of a memory that was lost: then what is not there was not let
         # go for want of room, and the publishers send it again.
         self._foreign = False
+        # The last one that was heard, and in which memory; None: it was not begun.
         self._notices_after: str | None = None
+        self._notices_of = ""
 
     def open(self) -> str:
         memory = super().open()
@@ -202,16 +207,29 @@ class RedisSource(RedisSide):
             answers = pipeline.execute(raise_on_error=False)
         return {lane for lane, told in zip(lanes, answers, strict=True) if not _is_whole(told)}
 
-    def notices(self) -> Sequence[bytes]:
+    def notices(self) -> Heard:
+        after = self._notices_after
         with translated(self._url):
-            if self._notices_after is None:
-                newest = self._opened.xrevrange(NOTICES, count=1)
-                self._notices_after = newest[0][0].decode() if newest else "0-0"
-                return ()
-            rows = self._opened.xrange(NOTICES, f"({self._notices_after}", count=_BATCH)
-        if rows:
-            self._notices_after = rows[-1][0].decode()
-        return [fields[b"n"] for _, fields in rows]
+            client = self._opened
+            if after is None:
+                newest = client.xrevrange(NOTICES, count=1)
+                self._notices_after = newest[0][0].decode() if newest else _BEGINNING
+                self._notices_of = self._memory
+                return Heard(())
+            # From the last one on, not behind it: if it is not there any more, others may be gone.
+            rows = client.xrange(NOTICES, after, count=_NOTICES + 1)
+            is_there = bool(rows) and rows[0][0] == after.encode()
+            if not is_there:
+                # What there is came later, or to another memory, whose clock may be another one.
+                rows = client.xrange(NOTICES, count=_NOTICES)
+        came = rows[1:] if is_there else rows
+        if not came:
+            return Heard(())
+        # Before the first one ever there was none, as long as all can be there.
+        is_whole = is_there or (after == _BEGINNING and len(came) < _NOTICES)
+        missed = not is_whole and self._notices_of == self._memory
+        self._notices_after, self._notices_of = came[-1][0].decode(), self._memory
+        return Heard([fields[b"n"] for _, fields in came], missed)
 
     def share(
         self, group: str, member: str, lanes: Sequence[Lane]
