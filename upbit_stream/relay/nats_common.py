@@ -22,6 +22,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager, suppress
+from ssl import SSLContext
 from typing import Any, TypeVar
 
 from upbit_stream.relay.brokers import (
@@ -74,8 +75,10 @@ def subject_of(lane: Lane) -> str:
 class NatsLink:
     """A connection with its loop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ssl_context: SSLContext | None = None) -> None:
         self._url = url
+        # None: the system's certificates, verified.
+        self._tls = {} if ssl_context is None else {"tls": ssl_context}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
         # Whether it was told that the stream keeps something else.
@@ -141,6 +144,7 @@ class NatsLink:
             ping_interval=_PING,
             max_outstanding_pings=2,
             error_cb=note,
+            **self._tls,
         )
         self.jetstream = self.client.jetstream(timeout=_ANSWER, publish_async_max_pending=100_000)
         info = await self._find_or_make(retention)

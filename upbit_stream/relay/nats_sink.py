@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from ssl import SSLContext
 from typing import Any
 
 from upbit_stream.recovery.history import IDS_PER_MS
@@ -33,8 +34,15 @@ class NatsSink:
     the newest one of its lane: of what came before that, the broker has everything.
     """
 
-    def __init__(self, url: str, *, max_length: int = 10_000, max_age: float | None = None) -> None:
-        self._link = NatsLink(url)
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_length: int = 10_000,
+        max_age: float | None = None,
+        ssl_context: SSLContext | None = None,
+    ) -> None:
+        self._link = NatsLink(url, ssl_context)
         self._retention: dict[str, Any] = (
             {"max_msgs_per_subject": max_length}
             if max_age is None

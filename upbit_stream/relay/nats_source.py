@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
+from ssl import SSLContext
 from typing import Any
 
 import msgspec
@@ -80,9 +81,9 @@ class _Run:
 class NatsSource:
     """Reads lanes that are subjects."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ssl_context: SSLContext | None = None) -> None:
         self._url = url
-        self._link = NatsLink(url)
+        self._link = NatsLink(url, ssl_context)
         self._stream = ""
         self._received: SimpleQueue[tuple[_Reading, tuple[str, str], bytes]] = SimpleQueue()
         self._readings: dict[Lane, _Reading] = {}

@@ -81,7 +81,8 @@ class Relay:
 
     ``sink`` is a broker's URL or a :class:`~upbit_stream.relay.brokers.Sink`. ``max_length``:
     entries that the broker keeps of each lane, about; ``max_age``: instead of it, for how many
-    seconds it keeps them. (Both for a URL.)
+    seconds it keeps them. (Both for a URL.) With ``tls://`` the stream's ``ssl_context`` counts,
+    with ``rediss://`` what the URL says, see :class:`~upbit_stream.relay.RelaySource`.
 
     It ends with :meth:`close`, with ``with``, or with the process; not with its stream.
     """
@@ -97,7 +98,12 @@ class Relay:
     ) -> None:
         require_queue_size(buffer)
         self._sink = (
-            open_sink(sink, max_length=max_length, max_age=max_age)
+            open_sink(
+                sink,
+                max_length=max_length,
+                max_age=max_age,
+                ssl_context=stream.config.ssl_context,
+            )
             if isinstance(sink, str)
             else sink
         )
