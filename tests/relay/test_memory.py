@@ -148,3 +148,36 @@ def test_a_redis_that_came_back_empty_with_its_clock_set_back_is_read_on(
         press.tell("three")
         eventually(lambda: made == ids(trades))
         eventually(lambda: [gap.why for gap in gaps] == ["two", "three"])
+
+
+@needs_redis
+def test_a_redis_that_is_emptied_beneath_its_connections_gets_the_last_minute_again(
+    sim: Simulator,
+    stream: UpbitStream,
+    config: StreamConfig,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reporting, "_REPORT_EVERY", 0.2)
+    trades: list[Trade] = []
+    gaps: list[Gap] = []
+    with (
+        Relay(stream, redis_server.url) as relay,
+        UpbitStream(config=config, source=redis_server.url, pool=ConnectionPool()) as reader,
+    ):
+        reader.on_gap(gaps.append)
+        relay.publish(stream.trade("KRW-BTC"))
+        eventually(lambda: relay.stats.published)
+        reader.trade("KRW-BTC", callback=trades.append)
+        eventually(lambda: trades)
+        sim.burst(50, ["KRW-BTC"])
+        eventually(lambda: sim.ledger("KRW-BTC")[-1] in ids(trades[-1:]))
+        with redis_server.client() as client:
+            client.flushall()
+        sim.burst(50, ["KRW-BTC"])
+        eventually(lambda: set(sim.ledger("KRW-BTC")) <= set(published(redis_server)))
+        eventually(lambda: relay.stats.reconnects == reader.connections[0].reconnects == 1)
+        sim.burst(50, ["KRW-BTC"])
+        eventually(lambda: set(sim.ledger("KRW-BTC")) <= set(ids(trades)))
+        assert len(set(ids(trades))) == len(trades)
+        assert gaps == []

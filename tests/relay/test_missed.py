@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import GatedCallback, eventually
 from tests.relay.cable import Cable
 from tests.relay.desk import Desk, Press, ids
-from tests.relay.servers import Broker
+from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import (
     ConnectionPool,
     ConnectionState,
@@ -251,6 +251,38 @@ def test_a_memory_that_was_lost_and_holds_less_than_was_sent_again_is_told(
         else:
             assert consumer.gaps == []
             assert ids(consumer.trades) == due
+
+
+@needs_redis
+@pytest.mark.parametrize("count", [5000, 50])
+def test_a_redis_that_came_back_with_what_it_had_has_let_go_of_what_is_behind_alone(
+    count: int,
+) -> None:
+    with (
+        RedisServer("--appendonly", "yes", "--appendfsync", "always") as server,
+        Press(server, keeps=_KEEPS) as press,
+        Cable(server.url) as cable,
+        Consumer(cable.url) as consumer,
+    ):
+        for _ in range(10):
+            due = press.print(300)
+            eventually(lambda: consumer.has(due[-1]))  # noqa: B023
+        came = len(consumer.trades)
+        cable.cut()
+        eventually(lambda: consumer.stream.state is ConnectionState.RECONNECTING)
+        server.kill()
+        server.start_again()
+        press.reopen()
+        after = press.print(count)
+        cable.mend()
+        eventually(lambda: consumer.has(after[-1]))
+        after += press.print(1)
+        eventually(lambda: consumer.has(after[-1]))  # what was suspected has been asked
+        if count > _KEEPS:
+            assert consumer.check(after) > 3000
+        else:
+            assert consumer.gaps == []
+            assert ids(consumer.trades)[came:] == after
 
 
 def test_notices_that_the_broker_keeps_no_more_are_told(broker: Broker, press: Press) -> None:

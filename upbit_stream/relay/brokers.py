@@ -144,9 +144,14 @@ class Source(Protocol):
         the first passage behind it.
         """
 
-    def trimmed(self, lanes: Sequence[Lane]) -> Collection[Lane]:
-        """Those of these lanes of which the broker has let go of anything, for want of room or of
-        age, since it has them; also where that cannot be known.
+    def carried(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        """After :meth:`open` has told another memory: what the positions that were read are in it.
+        Of what is not there any more that is the beginning.
+        """
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Collection[Lane]:
+        """Those of these lanes of which the broker may have let go of anything behind the position,
+        for want of room or of age.
         """
 
     def notices(self) -> Heard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from upbit_stream.recovery.gaps import Gap, GapTally
@@ -43,25 +43,29 @@ class Doubts:
         # Lanes of which the last one that was read is older than what is sent again, and more may
         # follow.
         self._behind: set[Lane] = set()
-        # Lanes of which nothing was read since the memory was lost; and those of them of which all
-        # that came before may not have been sent again.
-        self._restarted: set[Lane] = set()
+        # Lanes of which nothing was read since the memory was lost, with the positions behind which
+        # they are read; and those of them of which all that came before may not be sent again.
+        self._restarted: dict[Lane, str] = {}
         self._doubted: set[Lane] = set()
-        # Lanes of which something is missing if the broker has let go of anything: from when to
-        # when (milliseconds since the epoch).
-        self._suspected: dict[Lane, tuple[int, int]] = {}
+        # Lanes of which something is missing if the broker has let go of anything behind these
+        # positions: from when to when (milliseconds since the epoch).
+        self._suspected: dict[Lane, str] = {}
+        self._spans: dict[Lane, tuple[int, int]] = {}
 
-    def forgot(self, lanes: Collection[Lane]) -> None:
-        """The broker has lost its memory while these were read."""
-        self._restarted.update(lanes)
+    def forgot(self, positions: Mapping[Lane, str], lost: Collection[Lane]) -> None:
+        """The broker may have lost what came last. These lanes are read on behind these positions,
+        the ``lost`` ones from the beginning: nothing of them is there but what is sent again.
+        """
+        self._restarted.update(positions)
         if time.monotonic() - self._read_at > _SENT_AGAIN:
-            self._doubted.update(lanes)
-        self._doubted.update(self._behind.intersection(lanes))
+            self._doubted.update(lost)
+        self._doubted.update(self._behind.intersection(lost))
         self._behind.clear()
 
     def leave(self, lane: Lane) -> None:
         """It is read no more."""
-        for lanes in (self._behind, self._restarted, self._doubted):
+        self._restarted.pop(lane, None)
+        for lanes in (self._behind, self._doubted):
             lanes.discard(lane)
 
     def read(self, passages: Sequence[Passage]) -> None:
@@ -82,8 +86,9 @@ class Doubts:
             if lane in self._doubted:
                 self._miss(lane, _moment(newest), _moment(first), _BEGINS_LATER)
             else:
-                self._suspected[lane] = _moment(newest), _moment(first)
-        self._restarted.discard(lane)
+                self._suspected[lane] = self._restarted[lane]
+                self._spans[lane] = _moment(newest), _moment(first)
+        self._restarted.pop(lane, None)
         self._doubted.discard(lane)
         if came[-1].received_at < time.time_ns() - int(_SENT_AGAIN * 1e9):
             self._behind.add(lane)
@@ -93,11 +98,9 @@ class Doubts:
     def ask(self) -> None:
         """Ask the broker about what is suspected. When it is away, it is asked the next time."""
         if self._suspected:
-            trimmed = self._source.trimmed(list(self._suspected))
-            for lane, (begin, end) in self._suspected.items():
-                if lane in trimmed:
-                    self._miss(lane, begin, end, _KEEPS_LESS)
-            self._suspected = {}
+            for lane in self._source.trimmed(self._suspected):
+                self._miss(lane, *self._spans[lane], _KEEPS_LESS)
+            self._suspected, self._spans = {}, {}
 
     def _miss(self, lane: Lane, begin: int, end: int, why: str) -> None:
         self._tally.add(lane.type, lane.code, begin, end, count=0, why=why)

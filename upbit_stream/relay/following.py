@@ -117,25 +117,17 @@ class Following:
         now = time.monotonic()
         for one in self._filters.values():
             one.expect_old_ones()
-        self._doubts.forgot(self.positions)
-        self._find_places()
+        places = self._source.carried({**self.positions, **self._leaving})
+        lost = [lane for lane, place in self.positions.items() if places[lane] != place]
+        self.positions.update((lane, places[lane]) for lane in self.positions)
+        self._leaving.update((lane, places[lane]) for lane in self._leaving)
+        self._doubts.forgot(self.positions, lost)
         if self._place.name is not None:
             self._others_wait_until = now + self._all_back
             self._orphans = set(self._wanted) - self.positions.keys()
             self._share()
             held = (*self.positions, *self._leaving)
             self._source.commit(self._place.name, self._member, self._progress.noted(held), ())
-
-    def _find_places(self) -> None:
-        """What was read last is not there any more, and what is there was not read: it is read from
-        the beginning. On Redis a position is a time, and the clock may have been set back.
-        """
-        since = self._place.since
-        begun = None if since is None else self._source.beginning(int(since.timestamp() * 1000))
-        there = self._source.at({**self.positions, **self._leaving})
-        for places in (self.positions, self._leaving):
-            gone = [lane for lane, place in places.items() if lane not in there and place != begun]
-            places.update(dict.fromkeys(gone, self._source.beginning(0)))
 
     def adopt(self, version: int, channels: tuple[AnyChannel, ...]) -> None:
         """Serve these channels, and those only."""

@@ -242,9 +242,15 @@ class NatsSource:
         is_behind = newest is not None and _parts(newest.position)[0] > sequence
         return moment if is_behind else None
 
-    def trimmed(self, lanes: Sequence[Lane]) -> Collection[Lane]:
+    def carried(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        return {
+            lane: place if _parts(place)[2] in ("", self._stream) else self.beginning(0)
+            for lane, place in positions.items()
+        }
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Collection[Lane]:
         self._link.check()
-        return self._link.call(self._link.trimmed(lanes))
+        return self._link.call(self._link.trimmed(positions))
 
     def notices(self) -> Heard:
         self._link.check()

@@ -108,23 +108,25 @@ class RedisSource(RedisSide):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._memory = ""
+        # Which memory the positions are of.
+        self._positions_of = ""
         self._read_at = 0.0
         # The lanes of which all was read, up to these positions: as long as they are read on, the
         # broker cannot have let anything go.
         self._whole: Mapping[Lane, str] = {}
-        # Whether the positions are of a memory that was lost: then what is not there was not let
-        # go for want of room, and the publishers send it again.
+        # Whether the positions are of a run that has ended: then what is not there was perhaps not
+        # let go for want of room, but lost, and the publishers send it again.
         self._foreign = False
         # The last one that was heard, and in which memory; None: it was not begun.
         self._notices_after: str | None = None
         self._notices_of = ""
 
     def open(self) -> str:
+        before = self._run
         memory = super().open()
+        self._positions_of = self._positions_of or self._memory
         self._whole = {}
-        self._foreign = self._foreign or self._memory not in ("", memory)
-        self._memory = memory
+        self._foreign = self._foreign or before not in ("", self._run)
         return memory
 
     def _prepare(self) -> None:
@@ -199,37 +201,45 @@ class RedisSource(RedisSide):
         whole = self._whole
         return {lane: place for lane, place in positions.items() if whole.get(lane) != place}
 
-    def trimmed(self, lanes: Sequence[Lane]) -> Collection[Lane]:
+    def carried(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        # As times they may be ahead of all that comes, if the clock was set back.
+        before, self._positions_of = self._positions_of, self._memory
+        if before == self._memory:
+            return positions
+        return {
+            lane: _BEGINNING if _is_entry(place) else place for lane, place in positions.items()
+        }
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Collection[Lane]:
         with translated(self._url):
             pipeline = self._opened.pipeline(transaction=False)
-            for lane in lanes:
-                pipeline.xinfo_stream(key_of(lane))
+            for lane, place in positions.items():
+                if place == _BEGINNING:
+                    pipeline.xinfo_stream(key_of(lane))
+                else:
+                    pipeline.xrange(key_of(lane), max=place, count=1)
             answers = pipeline.execute(raise_on_error=False)
-        return {lane for lane, told in zip(lanes, answers, strict=True) if not _is_whole(told)}
+        return {lane for lane, told in zip(positions, answers, strict=True) if not _is_whole(told)}
 
     def notices(self) -> Heard:
-        after = self._notices_after
         with translated(self._url):
             client = self._opened
-            if after is None:
+            if self._notices_after is None:
                 newest = client.xrevrange(NOTICES, count=1)
                 self._notices_after = newest[0][0].decode() if newest else _BEGINNING
                 self._notices_of = self._memory
                 return Heard(())
-            # From the last one on, not behind it: if it is not there any more, others may be gone.
-            rows = client.xrange(NOTICES, after, count=_NOTICES + 1)
-            is_there = bool(rows) and rows[0][0] == after.encode()
-            if not is_there:
-                # What there is came later, or to another memory, whose clock may be another one.
-                rows = client.xrange(NOTICES, count=_NOTICES)
-        came = rows[1:] if is_there else rows
-        if not came:
-            return Heard(())
-        # Before the first one ever there was none, as long as all can be there.
-        is_whole = is_there or (after == _BEGINNING and len(came) < _NOTICES)
-        missed = not is_whole and self._notices_of == self._memory
-        self._notices_after, self._notices_of = came[-1][0].decode(), self._memory
-        return Heard([fields[b"n"] for _, fields in came], missed)
+            is_same = self._notices_of == self._memory
+            after = self._notices_after if is_same else _BEGINNING
+            rows = client.xrange(NOTICES, f"({after}", count=_NOTICES)
+            if not rows:
+                return Heard(())
+            # As long as there is one that was heard, none behind it is gone.
+            missed = is_same and not client.xrange(NOTICES, max=after, count=1)
+        if after == _BEGINNING:
+            missed = is_same and len(rows) >= _NOTICES
+        self._notices_after, self._notices_of = rows[-1][0].decode(), self._memory
+        return Heard([fields[b"n"] for _, fields in rows], missed)
 
     def share(
         self, group: str, member: str, lanes: Sequence[Lane]
@@ -265,10 +275,12 @@ class RedisSource(RedisSide):
 
 
 def _is_whole(told: object) -> bool:
-    """Whether a stream has all that was ever added to it, by what is told of it; Redis counts that
-    from 7.0 on.
+    """Whether nothing was let go behind a position: by what comes before it and is still there; or,
+    of the beginning, by what is told of the stream (from Redis 7.0 on).
     """
-    return isinstance(told, Mapping) and told.get("entries-added") == told["length"]
+    if isinstance(told, Mapping):
+        return bool(told.get("entries-added") == told["length"])
+    return isinstance(told, list) and bool(told)
 
 
 def _moment(position: str) -> int:
