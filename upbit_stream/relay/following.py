@@ -126,8 +126,9 @@ class Following:
             self._others_wait_until = now + self._all_back
             self._orphans = set(self._wanted) - self.positions.keys()
             self._share()
-            held = (*self.positions, *self._leaving)
-            self._source.commit(self._place.name, self._member, self._progress.noted(held), ())
+            noted = self._progress.noted((*self.positions, *self._leaving))
+            noted.update((lane, places[lane]) for lane in lost if lane in noted)
+            self._source.commit(self._place.name, self._member, noted, ())
 
     def adopt(self, version: int, channels: tuple[AnyChannel, ...]) -> None:
         """Serve these channels, and those only."""
