@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,28 +59,13 @@ def _with_files(place: Path, certificate: str, key: str, authority: str) -> list
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> ssl.SSLContext:
-    """Trusts the authority; the brokers' files are in ``tmp_path``."""
-    authority = trustme.CA()
+def files(authority: trustme.CA, tmp_path: Path) -> Path:
+    """Where a certificate of the authority is, with its key and the authority's own."""
     certificate = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture
-def nats(tmp_path: Path, context: ssl.SSLContext) -> Iterator[Broker]:
-    with SecureNats(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(tmp_path: Path, context: ssl.SSLContext) -> Iterator[Broker]:
-    with SecureRedis(tmp_path) as server:
-        yield server
+    return tmp_path
 
 
 def check(sim: Simulator, broker: Broker, config: StreamConfig) -> None:
@@ -101,16 +85,18 @@ def check(sim: Simulator, broker: Broker, config: StreamConfig) -> None:
 
 @needs_nats
 def test_nats_is_reached_with_the_context_of_the_stream(
-    sim: Simulator, config: StreamConfig, nats: Broker, context: ssl.SSLContext
+    sim: Simulator, config: StreamConfig, files: Path, client_context: ssl.SSLContext
 ) -> None:
-    check(sim, nats, replace(config, ssl_context=context))
+    with SecureNats(files) as server:
+        check(sim, server, replace(config, ssl_context=client_context))
 
 
 @needs_redis
 def test_redis_is_reached_with_the_certificates_in_its_url(
-    sim: Simulator, config: StreamConfig, redis: Broker
+    sim: Simulator, config: StreamConfig, files: Path
 ) -> None:
-    check(sim, redis, config)
+    with SecureRedis(files) as server:
+        check(sim, server, config)
 
 
 def test_a_context_that_redis_would_not_take_is_refused() -> None:
