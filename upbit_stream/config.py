@@ -109,6 +109,11 @@ class StreamConfig:
     With ``numbers="decimal"`` the events hold :class:`decimal.Decimal`, though a type checker
     still takes the fields for ``float``.
 
+    With a broker as ``source`` the connection to the exchange is the publisher's, so these do
+    nothing: ``wire_format``, ``backfill``, ``backfill_deadline``, ``connect_timeout``,
+    ``ping_timeout``, ``stale_after``, ``max_message_size``. (``redundancy=2`` and ``shard_above``
+    are refused then.)
+
     Raises ``ValueError`` (``TypeError`` for a wrong type) at once, naming the setting, for
     whatever cannot work.
     """
@@ -165,8 +170,8 @@ class StreamConfig:
     overflow: OverflowPolicy | Literal["drop_oldest", "drop_newest", "latest", "block"] = (
         OverflowPolicy.DROP_OLDEST
     )
-    #: TLS settings for ``wss://`` (a private certificate authority, client certificates);
-    #: None: the system's certificates, verified.
+    #: TLS settings for ``wss://`` (a private certificate authority, client certificates), for REST,
+    #: and for a broker with ``tls://``; None: the system's certificates, verified.
     ssl_context: SSLContext | None = field(default=None, repr=False)
     #: Bytes; a longer message ends the connection with close code 1009.
     max_message_size: int = 16 * 1024 * 1024

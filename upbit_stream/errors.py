@@ -139,7 +139,8 @@ class HealthWarning(UpbitStreamError):
 
     ``kind`` says what: ``"callback"`` (one that does not return), ``"queue"`` (one that fills),
     ``"thread"`` (one that had died, and was replaced), ``"silence"`` (of codes that used to be
-    busy), ``"rss"``, ``"descriptors"`` or ``"threads"`` (of the process: they grow and grow).
+    busy), ``"notices"`` (publishers told what was not heard here), ``"rss"``, ``"descriptors"`` or
+    ``"threads"`` (of the process: they grow and grow).
     """
 
     def __init__(self, message: str, *, kind: str) -> None:

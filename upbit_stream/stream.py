@@ -332,5 +332,5 @@ def _source_of(source: str | RelaySource | None, config: StreamConfig) -> RelayS
     from upbit_stream.relay.place import as_source, check_settings  # only here: few need it
 
     place = as_source(source)
-    check_settings(config)
+    check_settings(place, config)
     return place

@@ -11,12 +11,13 @@ import msgspec
 
 from tests.conftest import eventually
 from tests.relay.servers import Broker
-from upbit_stream import ConnectionPool, StreamConfig, Trade, UpbitStream
+from upbit_stream import ConnectionPool, Gap, StreamConfig, Trade, UpbitStream
 from upbit_stream.recovery.history import IDS_PER_MS
 from upbit_stream.relay import Relay
 from upbit_stream.relay.brokers import open_sink
 from upbit_stream.relay.entries import EntryWriter
 from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.notices import Notice
 from upbit_stream.simulator import Simulator
 
 __all__ = ["Desk", "Press", "ids"]
@@ -99,6 +100,20 @@ class Press:
         for begin in range(0, len(trades), 500):
             self._sink.send(trades[begin : begin + 500])
         return made
+
+    def tell(self, why: str, *, at: int = 0) -> None:
+        """Tell of a gap at that time (milliseconds since the epoch)."""
+        gap = Gap(
+            type="trade",
+            codes=("KRW-BTC",),
+            recovered=False,
+            by_code={},
+            from_timestamp=at,
+            to_timestamp=at,
+            ranges={"KRW-BTC": (at, at)},
+            why=why,
+        )
+        self._sink.tell(Notice("press", at, gap=gap).encode())
 
     def reopen(self) -> None:
         """Connect again: the broker was restarted."""

@@ -69,7 +69,7 @@ class Listener:
 
     def _listen(self) -> None:
         while not self._ending.wait(0.02):
-            for text in self._source.notices():
+            for text in self._source.notices().notices:
                 notice = Notice.decode(text)
                 assert notice is not None
                 self.notices.append(notice)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Mapping
 
@@ -25,6 +27,16 @@ class _Overheard(Process):
             # One that was torn by a kill was never told.
             if line.endswith("\n"):
                 self.lines.append(line)
+
+    def pause(self) -> None:
+        """Have it stand still, as in a container that is frozen."""
+        self.process.send_signal(signal.SIGSTOP)
+        # Until all its threads do.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def resume(self) -> None:
+        """Have it go on."""
+        self.process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Have it end by itself."""

@@ -72,6 +72,10 @@ class Broker(ABC):
         """Start it, without what it held before, and wait until it answers."""
         shutil.rmtree(self._place, ignore_errors=True)
         self._place.mkdir()
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start it with what it has on disk, and wait until it answers."""
         self._process = subprocess.Popen(
             [*self._command(), *self._options],
             stdout=subprocess.DEVNULL,

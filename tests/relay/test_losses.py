@@ -194,9 +194,11 @@ def test_a_relay_that_was_refused_says_so_and_keeps_nothing(
         errors: list[UpbitStreamError] = []
         seen: list[Trade] = []
         trades = stream.trade("KRW-BTC", callback=seen.append)
+        server.pause()  # it is not refused before all is set
         with Relay(stream, server.url) as relay:
             relay.on_error(errors.append)
             relay.publish(trades)
+            server.resume()
             eventually(lambda: relay.error)
             eventually(lambda: errors)
             eventually(lambda: trades._channel.callbacks == (seen.append,))

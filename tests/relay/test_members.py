@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.relay.desk import Press, ids
+from tests.relay.processes import Reader
 from tests.relay.servers import Broker, NatsServer, needs_nats
 from upbit_stream import (
     ConnectionPool,
@@ -124,3 +126,27 @@ def test_who_dies_in_its_first_callback_leaves_out_nothing(broker: Broker, press
         stream.trade("KRW-BTC", callback=trades.append)
         eventually(lambda: made[-1] in ids(trades))
     assert ids(trades)[-100:] == made
+
+
+def test_who_was_frozen_delivers_nothing_that_others_have(broker: Broker, press: Press) -> None:
+    code = CODES[0]
+    made = press.print(1)
+    trades: list[Trade] = []
+    with Reader(f"{broker.url}?name=desk", code) as frozen, member(broker) as other:
+        eventually(lambda: made[-1] in frozen.ids(code))
+        other.trade(code, callback=trades.append)
+        made += press.print(10)
+        eventually(lambda: made[-1] in frozen.ids(code))
+        frozen.pause()
+        made += press.print(10)
+        eventually(lambda: made[-1] in ids(trades))  # it was taken for dead
+        made += press.print(10)
+        frozen.resume()
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            made += press.print(1)
+            threading.Event().wait(0.02)
+        eventually(lambda: made[-1] in ids(trades))
+        assert frozen.ids(code) == made[:11]
+        # What was not noted when it was frozen comes twice.
+        assert ids(trades)[-len(made[11:]) :] == made[11:]

@@ -11,18 +11,20 @@ import pytest
 from tests.conftest import GatedCallback, eventually
 from tests.relay.cable import Cable
 from tests.relay.desk import Desk, Press, ids
-from tests.relay.servers import Broker
+from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import (
     ConnectionPool,
     ConnectionState,
     Gap,
+    HealthWarning,
     ReconnectPolicy,
     StreamConfig,
     Trade,
     UpbitStream,
+    UpbitStreamError,
 )
 from upbit_stream.recovery.history import IDS_PER_MS
-from upbit_stream.relay import following, nats_reader
+from upbit_stream.relay import doubts, nats_reader
 
 _KEEPS = 1000
 
@@ -179,7 +181,7 @@ def test_a_broker_that_came_back_empty_is_no_gap(desk: Desk) -> None:
 def test_one_that_came_back_empty_after_too_long_is(
     broker: Broker, press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "_SENT_AGAIN", 0.0)
+    monkeypatch.setattr(doubts, "_SENT_AGAIN", 0.0)
     due = press.print(1)
     with Consumer(broker.url) as consumer:
         eventually(lambda: consumer.has(due[-1]))
@@ -199,7 +201,7 @@ def test_one_that_came_back_empty_after_too_long_is(
 def test_who_was_far_behind_when_the_broker_lost_its_memory_is_told(
     broker: Broker, press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "_SENT_AGAIN", 1.0)
+    monkeypatch.setattr(doubts, "_SENT_AGAIN", 1.0)
     trades: list[Trade] = []
 
     def slowly(trade: Trade) -> None:
@@ -219,3 +221,103 @@ def test_who_was_far_behind_when_the_broker_lost_its_memory_is_told(
         due += press.print(20)
         eventually(lambda: consumer.has(due[-1]))
         assert consumer.check(due) > 0
+
+
+@pytest.mark.parametrize("count", [5000, 50])
+def test_a_memory_that_was_lost_and_holds_less_than_was_sent_again_is_told(
+    broker: Broker, press: Press, count: int
+) -> None:
+    with Cable(broker.url) as cable, Consumer(cable.url) as consumer:
+        due = press.print(1)
+        eventually(lambda: consumer.has(due[-1]))
+        due += press.print(20)
+        eventually(lambda: consumer.has(due[-1]))
+        cable.cut()
+        eventually(lambda: consumer.stream.state is ConnectionState.RECONNECTING)
+        broker.kill()
+        broker.start()
+        press.reopen()
+        # As if it were sent again: behind what was read, and with or without room for all of it.
+        due += press.print(count)
+        cable.mend()
+        eventually(lambda: consumer.has(due[-1]))
+        due += press.print(1)
+        eventually(lambda: consumer.has(due[-1]))  # what was suspected has been asked
+        if count > _KEEPS:
+            assert consumer.check(due) > 3000
+            (gap,) = consumer.gaps
+            assert "keeps less than what was sent again" in gap.why
+            assert gap.from_timestamp == due[20] // IDS_PER_MS
+        else:
+            assert consumer.gaps == []
+            assert ids(consumer.trades) == due
+
+
+@needs_redis
+@pytest.mark.parametrize("count", [5000, 50])
+def test_a_redis_that_came_back_with_what_it_had_has_let_go_of_what_is_behind_alone(
+    count: int,
+) -> None:
+    with (
+        RedisServer("--appendonly", "yes", "--appendfsync", "always") as server,
+        Press(server, keeps=_KEEPS) as press,
+        Cable(server.url) as cable,
+        Consumer(cable.url) as consumer,
+    ):
+        for _ in range(10):
+            due = press.print(300)
+            eventually(lambda: consumer.has(due[-1]))  # noqa: B023
+        came = len(consumer.trades)
+        cable.cut()
+        eventually(lambda: consumer.stream.state is ConnectionState.RECONNECTING)
+        server.kill()
+        server.start_again()
+        press.reopen()
+        after = press.print(count)
+        cable.mend()
+        eventually(lambda: consumer.has(after[-1]))
+        after += press.print(1)
+        eventually(lambda: consumer.has(after[-1]))  # what was suspected has been asked
+        if count > _KEEPS:
+            assert consumer.check(after) > 3000
+        else:
+            assert consumer.gaps == []
+            assert ids(consumer.trades)[came:] == after
+
+
+def test_notices_that_the_broker_keeps_no_more_are_told(broker: Broker, press: Press) -> None:
+    errors: list[UpbitStreamError] = []
+    with Cable(broker.url) as cable, Consumer(cable.url) as consumer:
+        consumer.stream.on_error(errors.append)
+        eventually(lambda: consumer.stream.state is ConnectionState.CONNECTED)
+
+        def tell(count: int) -> None:
+            for n in range(count):
+                press.tell("it was away", at=n)
+
+        def heard() -> list[int]:
+            return [gap.from_timestamp for gap in consumer.gaps]
+
+        def cut() -> None:
+            cable.cut()
+            eventually(lambda: consumer.stream.state is ConnectionState.RECONNECTING)
+
+        # None before it was cut off, some, and then too many.
+        cut()
+        tell(2)
+        cable.mend()
+        eventually(lambda: heard() == [0, 1])
+        cut()
+        tell(500)
+        cable.mend()
+        eventually(lambda: heard() == [0, 1, *range(500)])
+        assert errors == []
+        cut()
+        tell(2500)
+        cable.mend()
+        eventually(lambda: heard()[-1] == 2499)
+        assert 502 not in heard()
+        eventually(lambda: errors)
+        (error,) = errors
+        assert isinstance(error, HealthWarning)
+        assert error.kind == "notices"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from tests.conftest import eventually
+from tests.conftest import GatedCallback, eventually
 from tests.relay.looking import Listener
 from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import Gap, StreamConfig, UpbitStream
@@ -208,6 +208,76 @@ def test_what_the_broker_did_not_get_nobody_covers(
             eventually(
                 lambda: any(b'"ticker"' in row[b"n"] for _, row in client.xrange("upbit:notices"))
             )
+
+
+class Reports:
+    """What a relay reports to a broker; a context manager."""
+
+    def __init__(self, server: Broker, relay: Relay) -> None:
+        self._relay = relay
+        self._sink = open_sink(server.url)
+        self._sink.open()
+
+    @property
+    def newest(self) -> PublisherReport:
+        """The last one."""
+        reports = notices.read_reports(self._sink.report("me", b"{}"))
+        return reports.get(self._relay.name) or report(0, 0)
+
+    def __enter__(self) -> Reports:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._sink.close()
+
+
+def test_what_a_callback_before_the_relay_still_has_is_not_reported_as_sent(
+    sim: Simulator, stream: UpbitStream, broker: Broker
+) -> None:
+    gated = GatedCallback()
+    gated.release.set()
+    with Relay(stream, broker.url) as relay, Reports(broker, relay) as reports:
+        trades = stream.trade("KRW-BTC", callback=gated)
+        relay.publish(trades, stream.trade("KRW-ETH"))
+        eventually(lambda: relay.stats.published == 2)
+        eventually(lambda: reports.newest.whole_until > 0)
+        gated.release.clear()
+        sim.burst(1, ["KRW-BTC"])
+        eventually(lambda: trades.latest["KRW-BTC"].sequential_id == sim.ledger("KRW-BTC")[-1])
+        eventually(lambda: trades.stats.queued == 0)  # killed now, it would never be published
+        received = trades.latest["KRW-BTC"].received_at // 1_000_000
+        for n in range(3, 6):
+            sim.burst(1, ["KRW-ETH"])
+            eventually(lambda: reports.newest.published == n)  # noqa: B023
+            assert 0 < reports.newest.whole_until <= received
+        gated.release.set()
+        eventually(lambda: reports.newest.whole_until > received)
+
+
+@needs_redis
+def test_what_is_held_back_while_older_ones_are_fetched_is_not_reported_as_sent(
+    sim: Simulator, stream: UpbitStream, redis_server: RedisServer
+) -> None:
+    with Relay(stream, redis_server.url) as relay, Reports(redis_server, relay) as reports:
+        relay.publish(stream.trade("KRW-BTC"), stream.ticker("KRW-ETH"))
+        eventually(lambda: relay.stats.published == 2)
+        eventually(lambda: reports.newest.whole_until > 0)
+        sim.stall_rest()
+        sim.reset()
+        sim.burst(1, ["KRW-BTC"])
+        sim.wait_for_subscription("trade", "KRW-BTC")
+        sim.burst(1, ["KRW-BTC"])
+        (line,) = stream._engine.leased[0].lines
+        eventually(lambda: not line.settled)
+        sim.burst(1, ["KRW-ETH"])
+        held = time.time_ns() // 1_000_000
+        eventually(lambda: reports.newest.published >= 3)
+        before = reports.newest.published
+        sim.burst(1, ["KRW-ETH"])
+        eventually(lambda: reports.newest.published > before)
+        assert reports.newest.whole_until < held
+        sim.stall_rest(0)
+        eventually(lambda: reports.newest.whole_until > held)
 
 
 @needs_redis

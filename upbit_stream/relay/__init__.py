@@ -10,7 +10,8 @@ from upbit_stream.lazy import lazily
 
 if TYPE_CHECKING:
     from upbit_stream.relay.place import RelaySource
-    from upbit_stream.relay.relay import Relay, RelayStats
+    from upbit_stream.relay.relay import Relay
+    from upbit_stream.relay.stats import RelayStats
 
 __all__ = ["Relay", "RelaySource", "RelayStats"]
 
@@ -20,6 +21,6 @@ __getattr__, __dir__ = lazily(
     {
         "Relay": "upbit_stream.relay.relay",
         "RelaySource": "upbit_stream.relay.place",
-        "RelayStats": "upbit_stream.relay.relay",
+        "RelayStats": "upbit_stream.relay.stats",
     },
 )

@@ -9,16 +9,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from importlib.util import find_spec
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from upbit_stream.errors import ConnectionFailedError, UpbitStreamError
 from upbit_stream.relay.entries import Entry
 from upbit_stream.relay.lanes import Lane
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 __all__ = [
     "BrokerRefused",
     "BrokerUnavailable",
+    "Heard",
     "Passage",
     "Record",
     "Sink",
@@ -67,6 +71,14 @@ class Passage(NamedTuple):
     missed_since: int | None = None
 
 
+class Heard(NamedTuple):
+    """Notices, in their order."""
+
+    notices: Sequence[bytes]
+    #: Whether there may have been others before them, which the broker keeps no more.
+    missed: bool = False
+
+
 class Sink(Protocol):
     """Where a relay's events go."""
 
@@ -99,7 +111,8 @@ class Sink(Protocol):
 
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         """Leave a publisher's report, in place of its last one; all publishers' reports that were
-        left within the last seconds.
+        left within the last seconds. Is unavailable when the broker has lost its memory beneath the
+        connection.
         """
 
     def close(self) -> None:
@@ -131,7 +144,17 @@ class Source(Protocol):
         the first passage behind it.
         """
 
-    def notices(self) -> Sequence[bytes]:
+    def carried(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        """After :meth:`open` has told another memory: what the positions that were read are in it.
+        Of what is not there any more that is the beginning.
+        """
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Collection[Lane]:
+        """Those of these lanes of which the broker may have let go of anything behind the position,
+        for want of room or of age.
+        """
+
+    def notices(self) -> Heard:
         """What came on the side channel since the last call; the first call begins."""
 
     def share(
@@ -159,9 +182,16 @@ class Source(Protocol):
         """Free what it holds. May be opened again."""
 
 
-def open_sink(url: str, *, max_length: int = 10_000, max_age: float | None = None) -> Sink:
+def open_sink(
+    url: str,
+    *,
+    max_length: int = 10_000,
+    max_age: float | None = None,
+    ssl_context: SSLContext | None = None,
+) -> Sink:
     """The sink for a broker's URL; ``max_length`` and ``max_age`` (seconds) are what it is to keep
-    of each lane. ``ValueError`` for a URL that there is none for.
+    of each lane. ``ssl_context``: for ``tls://``; redis-py takes none, but options in the URL.
+    ``ValueError`` for a URL that there is none for.
     """
     if require_client(check_url(url)) in _REDIS:
         from upbit_stream.relay.redis_sink import RedisSink
@@ -169,18 +199,20 @@ def open_sink(url: str, *, max_length: int = 10_000, max_age: float | None = Non
         return RedisSink(url, max_length=max_length, max_age=max_age)
     from upbit_stream.relay.nats_sink import NatsSink
 
-    return NatsSink(url, max_length=max_length, max_age=max_age)
+    return NatsSink(url, max_length=max_length, max_age=max_age, ssl_context=ssl_context)
 
 
-def open_source(url: str) -> Source:
-    """The source for a broker's URL. ``ValueError`` for one that there is none for."""
+def open_source(url: str, ssl_context: SSLContext | None = None) -> Source:
+    """The source for a broker's URL; ``ssl_context`` as for :func:`open_sink`. ``ValueError`` for
+    one that there is none for.
+    """
     if require_client(check_url(url)) in _REDIS:
         from upbit_stream.relay.redis_source import RedisSource
 
         return RedisSource(url)
     from upbit_stream.relay.nats_source import NatsSource
 
-    return NatsSource(url)
+    return NatsSource(url, ssl_context)
 
 
 def require_client(scheme: str) -> str:

@@ -14,7 +14,14 @@ from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.drops import Drop, DropTally
 from upbit_stream.relay.lanes import Lane
 
-__all__ = ["Buffer", "Cause", "Loss", "Taken"]
+__all__ = ["Buffer", "Cause", "Loss", "Taken", "received_from"]
+
+
+def received_from(event: Any) -> int:
+    """From when on (``time.time_ns()``) an event and those behind it were received; 0 where that
+    is not known: what was fetched came later than what has waited for it.
+    """
+    return 0 if event.stream_type == "BACKFILL" else event.received_at
 
 
 class Cause(Enum):
@@ -170,10 +177,15 @@ class Buffer:
 
     @property
     def oldest(self) -> int | None:
-        """When the oldest event that waits was received (``time.time_ns()``); None: none waits."""
+        """From when on what waits was received, see :func:`received_from`; None: nothing waits. 0,
+        too, when something was dropped, and :meth:`take` has not told of it yet.
+        """
         with self._lock:
+            if self._holed:
+                return 0
             return min(
-                (events[0].received_at for events in self._events.values() if events), default=None
+                (received_from(events[0]) for events in self._events.values() if events),
+                default=None,
             )
 
     def __len__(self) -> int:

@@ -73,7 +73,7 @@ class Feed(BaseConnection):
         self._may_end = may_end
         self._policy = config.reconnect
         self._ping_interval = config.ping_interval
-        self._source = open_source(place.url)
+        self._source = open_source(place.url, config.ssl_context)
         self._following = Following(
             place, identity(self.name), self._source, router, self.traffic, observer, config
         )

@@ -18,8 +18,8 @@ from upbit_stream.connection.router import AnyChannel, Router
 from upbit_stream.connection.traffic import Traffic
 from upbit_stream.errors import DecodingError, HealthWarning
 from upbit_stream.protocol.demands import Demand
-from upbit_stream.recovery.gaps import GapTally
-from upbit_stream.relay.brokers import Passage, Record, Source, public_url
+from upbit_stream.relay.brokers import Record, Source, public_url
+from upbit_stream.relay.doubts import Doubts
 from upbit_stream.relay.entries import EntryReader
 from upbit_stream.relay.lanes import Lane, lanes_of
 from upbit_stream.relay.notices import (
@@ -40,16 +40,9 @@ _log = logging.getLogger("upbit_stream")
 # Seconds for which nobody publishes before that is told.
 _ABANDONED = 10.0
 
-# Seconds before the loss of a broker of which publishers send the trades again, if it has lost its
-# memory.
-_SENT_AGAIN = 60.0
-
 # Seconds for which the other members of a group have a lane though they do not answer, and which an
 # attempt to connect may take.
 _LEASE = 3.0
-
-# Milliseconds by which what was missed may be older than when the broker got it.
-_LATE = 2_000
 
 _replace: Any = msgspec.structs.replace
 
@@ -97,13 +90,12 @@ class Following:
         self._leaving: dict[Lane, str] = {}
         # What names the broker's memory; None before the first time.
         self._memory: str | None = None
-        self._read_at = time.monotonic()
-        # Lanes of which it is not known whether publishers have sent all of it again.
-        self._doubted: set[Lane] = set()
-        # Lanes of which what was read last is older than what they send again, and more may follow.
-        self._behind: set[Lane] = set()
+        self._doubts = Doubts(source)
         # Until when only what was ours is ours; and what others had before the broker forgot it.
         self._others_wait_until = float("-inf")
+        # When the broker was told last that this member lives, by both clocks: while a machine
+        # sleeps, one of them stands still.
+        self._shared_at = (time.monotonic(), time.time())
         self._orphans: set[Lane] = set()
         self._published_at = time.monotonic()
         self._abandoned = False
@@ -125,16 +117,18 @@ class Following:
         now = time.monotonic()
         for one in self._filters.values():
             one.expect_old_ones()
-        if now - self._read_at > _SENT_AGAIN:
-            self._doubted.update(self.positions)
-        self._doubted.update(self._behind & self.positions.keys())
-        self._behind.clear()
+        places = self._source.carried({**self.positions, **self._leaving})
+        lost = [lane for lane, place in self.positions.items() if places[lane] != place]
+        self.positions.update((lane, places[lane]) for lane in self.positions)
+        self._leaving.update((lane, places[lane]) for lane in self._leaving)
+        self._doubts.forgot(self.positions, lost)
         if self._place.name is not None:
             self._others_wait_until = now + self._all_back
             self._orphans = set(self._wanted) - self.positions.keys()
             self._share()
-            held = (*self.positions, *self._leaving)
-            self._source.commit(self._place.name, self._member, self._progress.noted(held), ())
+            noted = self._progress.noted((*self.positions, *self._leaving))
+            noted.update((lane, places[lane]) for lane in lost if lane in noted)
+            self._source.commit(self._place.name, self._member, noted, ())
 
     def adopt(self, version: int, channels: tuple[AnyChannel, ...]) -> None:
         """Serve these channels, and those only."""
@@ -165,6 +159,7 @@ class Following:
 
     def _stop(self, lane: Lane) -> None:
         position = self.positions.pop(lane)
+        self._doubts.leave(lane)
         self._filters.pop(lane, None)
         self._newest.pop(lane, None)
         if self._place.name is not None:
@@ -233,49 +228,36 @@ class Following:
     def bring(self, timeout: float) -> None:
         """Read what is there, and sort it; waits ``timeout`` seconds at most for something."""
         events: list[Any] = []
-        missed = GapTally()
         passages = self._source.read(self.positions, timeout)
-        self._read_at = time.monotonic()
-        if not passages:
-            self._behind.clear()  # there is no more
-        sent_again = time.time_ns() - int(_SENT_AGAIN * 1e9)
+        if self._place.name is not None and self._is_overdue:
+            # We were frozen: others may have gone on with what was ours, and have this, too.
+            self._share()
+        self._doubts.read(passages)
         for passage in passages:
             lane = passage.lane
+            if lane not in self.positions:
+                continue  # that is the case
             self.positions[lane] = passage.position
             self._traffic.messages += len(passage.payloads)
             self._traffic.bytes += sum(map(len, passage.payloads))
             came = self._reader.read_all(lane, passage.payloads, self._tell_undecodable)
-            if came and (passage.missed_since is not None or lane in self._doubted):
-                self._see_what_is_missing(passage, came[0], missed)
-            if came and came[-1].received_at < sent_again:
-                self._behind.add(lane)
-            else:
-                self._behind.discard(lane)
+            if came:
+                self._doubts.look(passage, self._newest.get(lane), came)
             news = list(filter(self._filter_of(lane).is_new, came))
             self.duplicates += len(came) - len(news)
             if news:
                 self._newest[lane] = news[-1]
                 events += news
-        self._tell_gaps(missed)
+        self._tell_gaps()
         if events:
             self._traffic.lag = max(0.0, (time.time_ns() - events[-1].received_at) / 1e6)
             self._router.route(events)
+        # Not before: what was read is not lost when the broker is.
+        self._doubts.ask()
+        self._tell_gaps()
 
-    def _see_what_is_missing(self, passage: Passage, event: Any, missed: GapTally) -> None:
-        """What was between the last one that was read and ``event``, the first of ``passage``."""
-        lane = passage.lane
-        newest, since = self._newest.get(lane), passage.missed_since
-        self._doubted.discard(lane)
-        why = "the broker keeps no more; what came before was not read in time"
-        if since is None:
-            if newest is None or event.received_at <= newest.received_at:
-                return  # it was sent again from before that one on
-            why = "the broker came back without its memory, and what is sent again begins later"
-        begin = _moment(newest) if newest is not None else max(0, (since or 0) - _LATE)
-        missed.add(lane.type, lane.code, begin, _moment(event), count=0, why=why)
-
-    def _tell_gaps(self, tally: GapTally) -> None:
-        for gap in tally.collect():
+    def _tell_gaps(self) -> None:
+        for gap in self._doubts.gaps():
             _log.warning("%s", gap)
             self._observer.connection_gap(gap)
 
@@ -315,9 +297,16 @@ class Following:
         nowhere = self._source.beginning(0)
         return tuple(one for one in codes if self.positions.get(Lane(type_, one)) == nowhere)
 
+    @property
+    def _is_overdue(self) -> bool:
+        """Whether others may take this member for dead."""
+        monotonic, wall = self._shared_at
+        return max(time.monotonic() - monotonic, time.time() - wall) > _LEASE
+
     def _share(self) -> None:
         """Follow what is this member's part."""
         group = self._place.name or ""
+        now = time.monotonic(), time.time()
         if time.monotonic() < self._others_wait_until:
             # The broker has forgotten who had what: the others come back for theirs.
             held = list(dict.fromkeys((*self.positions, *self._leaving)))
@@ -325,8 +314,10 @@ class Following:
             surplus: Sequence[Lane] = ()
         else:
             mine, surplus = self._source.share(group, self._member, self._wanted)
+        self._shared_at = now
         for lane in [one for one in self.positions if one not in mine]:
             self.positions.pop(lane)  # it was taken away, because we did not answer for too long
+            self._doubts.leave(lane)
             self._newest.pop(lane, None)
             self._news.pop(lane, None)
             self._progress.forget((lane,))
@@ -387,7 +378,17 @@ class Following:
         return self.commit()
 
     def _tell_notices(self) -> None:
-        for text in self._source.notices():
+        heard = self._source.notices()
+        if heard.missed:
+            warning = HealthWarning(
+                f"{public_url(self._place.url)} keeps no more of what publishers told while nobody "
+                "listened here: they may have told of gaps; look for these in the log of "
+                "upbit-stream publish",
+                kind="notices",
+            )
+            _log.warning("%s", warning)
+            self._observer.connection_error(warning)
+        for text in heard.notices:
             notice = Notice.decode(text)
             if notice is not None and notice.gap is not None:
                 _log.warning("%s: %s", notice.publisher, notice.gap)
@@ -444,9 +445,3 @@ def _readers(demands: Mapping[AnyChannel, Demand]) -> Mapping[Lane, tuple[AnyCha
         for lane in lanes_of(demand) if demand.realtime else ():
             readers[lane] = (*readers.get(lane, ()), channel)
     return readers
-
-
-def _moment(event: Any) -> int:
-    """The exchange's time of an event, in milliseconds."""
-    told: int | None = event.trade_timestamp if event.type == "trade" else event.timestamp
-    return event.received_at // 1_000_000 if told is None else told

@@ -241,10 +241,9 @@ class Joints:
         return {lane: one.passed for lane, one in joints if one.joined and one.passed}
 
     @property
-    def oldest(self) -> int | None:
-        """When the oldest trade that waits was received (``time.time_ns()``); None: none waits."""
-        held = (self._joints[lane].held for lane in self._waiting)
-        return min((trades[0].received_at for trades in held if trades), default=None)
+    def whole(self) -> bool:
+        """Whether no trade waits, and none is known to be missing."""
+        return not self._waiting
 
     def gaps(self) -> list[Gap]:
         """What was missing since the last call, fetched or not."""

@@ -18,10 +18,11 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from ssl import SSLContext
 from typing import Any, TypeVar
 
 from upbit_stream.relay.brokers import (
@@ -75,8 +76,10 @@ def subject_of(lane: Lane) -> str:
 class NatsLink:
     """A connection with its loop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ssl_context: SSLContext | None = None) -> None:
         self._url = url
+        # None: the system's certificates, verified.
+        self._tls = {} if ssl_context is None else {"tls": ssl_context}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
         # Whether it was told that the stream keeps something else.
@@ -142,6 +145,7 @@ class NatsLink:
             ping_interval=_PING,
             max_outstanding_pings=2,
             error_cb=note,
+            **self._tls,
         )
         self.jetstream = self.client.jetstream(timeout=_ANSWER, publish_async_max_pending=100_000)
         info = await self._find_or_make(retention)
@@ -270,6 +274,35 @@ class NatsLink:
                 f"{public_url(self._url)}: the stream {STREAM} was deleted; if that was not you, "
                 "look who else uses that server"
             )
+
+    async def trimmed(self, lanes: Iterable[Lane]) -> set[Lane]:
+        """See :meth:`~upbit_stream.relay.brokers.Source.trimmed`."""
+        info = await self.jetstream.stream_info(STREAM, subjects_filter="upbit.>")
+        state, config = info.state, info.config
+        if state.first_seq <= 1 and not state.num_deleted:
+            return set()
+        if config.max_age or (config.max_msgs or -1) > 0 or (config.max_bytes or -1) > 0:
+            return set(lanes)  # it may have been anything
+        kept, counts = config.max_msgs_per_subject, state.subjects or {}
+        return {lane for lane in lanes if counts.get(subject_of(lane), 0) >= kept}
+
+    async def end(self) -> int:
+        """The sequence of the newest message of the stream; 0 of an empty one."""
+        return int((await self.jetstream.stream_info(STREAM)).state.last_seq)
+
+    async def let_go(self, subject: str, sequence: int, seconds: float) -> bool:
+        """Whether the stream may have let go of messages of a subject that came after that one,
+        within the last ``seconds``.
+        """
+        from nats.js.errors import NotFoundError
+
+        with suppress(NotFoundError):
+            if sequence and await self.jetstream.get_msg(STREAM, seq=sequence):
+                return False
+        info = await self.jetstream.stream_info(STREAM, subjects_filter=subject)
+        config, count = info.config, (info.state.subjects or {}).get(subject, 0)
+        too_old = bool(config.max_age) and seconds > config.max_age
+        return bool(too_old or 0 < config.max_msgs_per_subject <= count)
 
     async def bucket(self, name: str, ttl: float | None = None) -> Any:
         """A bucket of keys and values, which is made if there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from ssl import SSLContext
 from typing import Any
 
 from upbit_stream.recovery.history import IDS_PER_MS
@@ -33,8 +34,15 @@ class NatsSink:
     the newest one of its lane: of what came before that, the broker has everything.
     """
 
-    def __init__(self, url: str, *, max_length: int = 10_000, max_age: float | None = None) -> None:
-        self._link = NatsLink(url)
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_length: int = 10_000,
+        max_age: float | None = None,
+        ssl_context: SSLContext | None = None,
+    ) -> None:
+        self._link = NatsLink(url, ssl_context)
         self._retention: dict[str, Any] = (
             {"max_msgs_per_subject": max_length}
             if max_age is None
@@ -45,10 +53,12 @@ class NatsSink:
         self._beginnings: dict[Lane, int] = {}
         # The newest orders of lanes, as they were when something old was to be sent.
         self._newest: dict[Lane, int] = {}
+        self._stream = ""
 
     def open(self) -> str:
         self._beginnings, self._newest = {}, {}
-        return self._link.open(**self._retention)
+        self._stream = self._link.open(**self._retention)
+        return self._stream
 
     def send(self, entries: Sequence[Entry]) -> int:
         self._link.check()
@@ -137,6 +147,8 @@ class NatsSink:
 
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         self._link.check()
+        # A stream that was made anew takes what it is sent, and has nothing of what was before.
+        self._link.call(self._link.check_stream(self._stream))
         told = self._link.call(self._link.leave_report(f"publisher.{name}", report))
         return {
             key.partition(".")[2]: text

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from ssl import SSLContext
 from typing import Any
 
-from upbit_stream.relay.brokers import Passage, Record
+from upbit_stream.relay.brokers import Heard, Passage, Record
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.nats_common import NOTICES, STREAM, NatsLink
 from upbit_stream.relay.nats_groups import NatsGroups
-from upbit_stream.relay.nats_reader import NatsReader
+from upbit_stream.relay.nats_reader import NatsReader, parts
 
 __all__ = ["NatsSource"]
 
@@ -20,15 +22,17 @@ __all__ = ["NatsSource"]
 class NatsSource:
     """Reads lanes that are subjects."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ssl_context: SSLContext | None = None) -> None:
         self._url = url
-        self._link = NatsLink(url)
+        self._link = NatsLink(url, ssl_context)
         self._reader = NatsReader(self._link)
         self._groups = NatsGroups(self._link)
         self._stream = ""
         self._notices: SimpleQueue[bytes] = SimpleQueue()
         self._notices_after = 0
         self._notices_of = ""
+        self._notices_missed = False
+        self._heard_at = 0.0
         self._listening = False
 
     def open(self) -> str:
@@ -60,7 +64,17 @@ class NatsSource:
         self._link.check()
         return self._reader.read(positions, timeout)
 
-    def notices(self) -> Sequence[bytes]:
+    def carried(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        return {
+            lane: place if parts(place)[2] in ("", self._stream) else self.beginning(0)
+            for lane, place in positions.items()
+        }
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Collection[Lane]:
+        self._link.check()
+        return self._link.call(self._link.trimmed(positions))
+
+    def notices(self) -> Heard:
         self._link.check()
         self._link.call(self._link.check_stream(self._stream))
         if not self._listening:
@@ -70,7 +84,9 @@ class NatsSource:
         with suppress(Empty):
             while True:
                 found.append(self._notices.get_nowait())
-        return found
+        missed, self._notices_missed = self._notices_missed, False
+        self._heard_at = time.monotonic()
+        return Heard(found, missed)
 
     async def _listen(self) -> None:
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -79,12 +95,16 @@ class NatsSource:
             self._notices_after = message.metadata.sequence.stream
             self._notices.put(message.data)
 
-        start: dict[str, Any] = {"deliver_policy": DeliverPolicy.NEW}
-        if self._notices_after and self._notices_of == self._stream:
-            start = {
-                "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
-                "opt_start_seq": self._notices_after + 1,
-            }
+        if self._notices_of == self._stream:
+            away = time.monotonic() - self._heard_at
+            self._notices_missed = await self._link.let_go(NOTICES, self._notices_after, away)
+        else:
+            # Of a stream that was made anew all is news.
+            self._notices_after = 0 if self._notices_of else await self._link.end()
+        start: dict[str, Any] = {
+            "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
+            "opt_start_seq": self._notices_after + 1,
+        }
         self._notices_of = self._stream
         await self._link.jetstream.subscribe(
             NOTICES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
@@ -18,7 +18,10 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
     """A broker as the source of a stream: ``UpbitStream(source=RelaySource(url=…, name=…))``.
 
     ``url``: ``redis://[:password@]host:port[/db]``, ``rediss://`` with TLS; or
-    ``nats://[user:password@]host:port``, ``tls://`` with TLS.
+    ``nats://[user:password@]host:port``, ``tls://`` with TLS. With ``tls://`` the stream's
+    ``ssl_context`` counts. For ``rediss://`` name what certificates there are in the URL, as
+    redis-py has it: ``rediss://host:6380?ssl_ca_certs=/path/ca.pem``, ``ssl_certfile=…``,
+    ``ssl_keyfile=…``.
 
     Without more the stream begins now: with the newest event of each code as its snapshot.
     ``since`` (an aware datetime): with the first event that the broker has of that time; so does
@@ -64,8 +67,14 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
         return [("url", public_url(self.url)), ("since", self.since), ("name", self.name)]
 
 
-def check_settings(config: StreamConfig) -> None:
+def check_settings(place: RelaySource, config: StreamConfig) -> None:
     """``ValueError`` for what would do nothing with a broker as source."""
+    if config.ssl_context is not None and check_url(place.url) == "rediss":
+        raise ValueError(
+            f"ssl_context=… with source={public_url(place.url)!r}: redis-py takes none; leave it "
+            "out, and name the certificates in the URL, as in rediss://host:6380?"
+            "ssl_ca_certs=/path/ca.pem (and ssl_certfile=…, ssl_keyfile=… for your own)"
+        )
     if config.redundancy != 1:
         raise ValueError(
             f"redundancy={config.redundancy} with source=…: a stream that reads from a broker has "
@@ -101,6 +110,8 @@ def as_source(source: str | RelaySource) -> RelaySource:
     parts = urlsplit(source)
     fields = dict(parse_qsl(parts.query, keep_blank_values=True))
     since, name = fields.pop("since", None), fields.pop("name", None)
+    # What is redis-py's own stays.
+    query = {name: fields.pop(name) for name in list(fields) if _is_of_redis(parts.scheme, name)}
     if fields:
         raise ValueError(
             f"{public_url(source)}?{'&'.join(fields)}: leave that out; there are name=… and since=…"
@@ -111,4 +122,9 @@ def as_source(source: str | RelaySource) -> RelaySource:
             moment = datetime.fromisoformat(since.replace("Z", "+00:00").replace(" ", "+"))
         except ValueError:
             raise ValueError(f"since={since!r}: give a time as 2026-09-30T09:00:00Z") from None
-    return RelaySource(url=parts._replace(query="").geturl(), since=moment, name=name)
+    url = parts._replace(query=urlencode(query, safe="/")).geturl()
+    return RelaySource(url=url, since=moment, name=name)
+
+
+def _is_of_redis(scheme: str, name: str) -> bool:
+    return scheme == "rediss" and name.startswith("ssl_")

@@ -5,6 +5,7 @@
 ``upbit:trade:KRW-BTC:seen`` ``:old``     ids of its trades, two sets of bounded size
 ``upbit:orders``                          a hash: what is known of each lane's order
 ``upbit:notices``                         a stream: gaps and states; their only field is ``n``
+``upbit:memory``                          something random: it is there as long as the others are
 ``upbit:publishers`` ``upbit:consumers``  hashes of reports, the time of each before it
 ``upbit:group:NAME:…``                    ``members``, their ``selections``; of each lane
                                           ``owners``, ``positions``
@@ -15,6 +16,7 @@ A lane is one key, and one script writes many lanes: so it is one Redis, not a c
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -43,6 +45,7 @@ __all__ = [
 _PREFIX = "upbit:"
 ORDERS = f"{_PREFIX}orders"
 NOTICES = f"{_PREFIX}notices"
+_MEMORY = f"{_PREFIX}memory"
 PUBLISHERS = f"{_PREFIX}publishers"
 CONSUMERS = f"{_PREFIX}consumers"
 
@@ -112,6 +115,26 @@ def _connect(url: str) -> Any:
         return client
 
 
+def _memory_of(client: Any) -> str:
+    """What names the memory that the keys are in: it goes on after a restart if they do."""
+    # The look comes first: one that is out of memory writes nothing.
+    if (known := client.get(_MEMORY)) is None:
+        client.set(_MEMORY, secrets.token_hex(8), nx=True)
+        known = client.get(_MEMORY) or b""
+    return str(known.decode())
+
+
+def _check_memory(client: Any, memory: str, url: str) -> None:
+    """:class:`BrokerUnavailable` when it is another one than :func:`_memory_of` has told: somebody
+    has deleted all keys, and the connection does not say so.
+    """
+    if (client.get(_MEMORY) or b"").decode() != memory:
+        raise BrokerUnavailable(
+            f"{public_url(url)}: the keys that begin with {_PREFIX!r} were deleted; if that was "
+            "not you, look who else uses that server"
+        )
+
+
 @contextmanager
 def translated(url: str) -> Iterator[None]:
     """Errors of redis-py as ours. None of them holds the password."""
@@ -160,13 +183,17 @@ class RedisSide:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: Any = None
+        # What names the run of the server, and its memory, which may go on in the next one.
+        self._run = self._memory = ""
 
     def open(self) -> str:
         """See :class:`~upbit_stream.relay.brokers.Sink`."""
         self._client = _connect(self._url)
         with translated(self._url):
             self._prepare()
-            return str(self._client.info("server")["run_id"])
+            run, memory = str(self._client.info("server")["run_id"]), _memory_of(self._client)
+        self._run, self._memory = run, memory
+        return f"{self._run}/{self._memory}"
 
     def _prepare(self) -> None:
         """Tell the new client what it needs to know."""
@@ -180,6 +207,7 @@ class RedisSide:
     def report(self, name: str, report: bytes) -> Mapping[str, bytes]:
         """See :class:`~upbit_stream.relay.brokers.Sink`."""
         with translated(self._url):
+            _check_memory(self._opened, self._memory, self._url)
             told = self._opened.eval(_REPORT, 2, self.REPORTS, PUBLISHERS, name, report, _FRESH)
         return {told[i].decode(): bytes(told[i + 1]) for i in range(0, len(told), 2)}
 

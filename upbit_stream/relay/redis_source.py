@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from upbit_stream.relay.brokers import Passage, Record
+from upbit_stream.relay.brokers import Heard, Passage, Record
 from upbit_stream.relay.lanes import Lane, selection_of
 from upbit_stream.relay.redis_common import (
     CONSUMERS,
@@ -23,6 +23,9 @@ __all__ = ["RedisSource"]
 # Entries of each lane in one answer; of many lanes these are many. Of larger answers each event
 # costs more, because nothing of them is near any more when it is needed.
 _BATCH = 50
+
+# Notices in one answer; the broker keeps so many, or a few more.
+_NOTICES = 1000
 
 # The position before every entry; and, behind a millisecond, that behind all that could come in it.
 _BEGINNING = "0-0"
@@ -105,21 +108,25 @@ class RedisSource(RedisSide):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._memory = ""
+        # Which memory the positions are of.
+        self._positions_of = ""
         self._read_at = 0.0
         # The lanes of which all was read, up to these positions: as long as they are read on, the
         # broker cannot have let anything go.
         self._whole: Mapping[Lane, str] = {}
-        # Whether the positions are of a memory that was lost: then what is not there was not let
-        # go for want of room, and the publishers send it again.
+        # Whether the positions are of a run that has ended: then what is not there was perhaps not
+        # let go for want of room, but lost, and the publishers send it again.
         self._foreign = False
+        # The last one that was heard, and in which memory; None: it was not begun.
         self._notices_after: str | None = None
+        self._notices_of = ""
 
     def open(self) -> str:
+        before = self._run
         memory = super().open()
+        self._positions_of = self._positions_of or self._memory
         self._whole = {}
-        self._foreign = self._foreign or self._memory not in ("", memory)
-        self._memory = memory
+        self._foreign = self._foreign or before not in ("", self._run)
         return memory
 
     def _prepare(self) -> None:
@@ -194,16 +201,45 @@ class RedisSource(RedisSide):
         whole = self._whole
         return {lane: place for lane, place in positions.items() if whole.get(lane) != place}
 
-    def notices(self) -> Sequence[bytes]:
+    def carried(self, positions: Mapping[Lane, str]) -> Mapping[Lane, str]:
+        # As times they may be ahead of all that comes, if the clock was set back.
+        before, self._positions_of = self._positions_of, self._memory
+        if before == self._memory:
+            return positions
+        return {
+            lane: _BEGINNING if _is_entry(place) else place for lane, place in positions.items()
+        }
+
+    def trimmed(self, positions: Mapping[Lane, str]) -> Collection[Lane]:
         with translated(self._url):
+            pipeline = self._opened.pipeline(transaction=False)
+            for lane, place in positions.items():
+                if place == _BEGINNING:
+                    pipeline.xinfo_stream(key_of(lane))
+                else:
+                    pipeline.xrange(key_of(lane), max=place, count=1)
+            answers = pipeline.execute(raise_on_error=False)
+        return {lane for lane, told in zip(positions, answers, strict=True) if not _is_whole(told)}
+
+    def notices(self) -> Heard:
+        with translated(self._url):
+            client = self._opened
             if self._notices_after is None:
-                newest = self._opened.xrevrange(NOTICES, count=1)
-                self._notices_after = newest[0][0].decode() if newest else "0-0"
-                return ()
-            rows = self._opened.xrange(NOTICES, f"({self._notices_after}", count=_BATCH)
-        if rows:
-            self._notices_after = rows[-1][0].decode()
-        return [fields[b"n"] for _, fields in rows]
+                newest = client.xrevrange(NOTICES, count=1)
+                self._notices_after = newest[0][0].decode() if newest else _BEGINNING
+                self._notices_of = self._memory
+                return Heard(())
+            is_same = self._notices_of == self._memory
+            after = self._notices_after if is_same else _BEGINNING
+            rows = client.xrange(NOTICES, f"({after}", count=_NOTICES)
+            if not rows:
+                return Heard(())
+            # As long as there is one that was heard, none behind it is gone.
+            missed = is_same and not client.xrange(NOTICES, max=after, count=1)
+        if after == _BEGINNING:
+            missed = is_same and len(rows) >= _NOTICES
+        self._notices_after, self._notices_of = rows[-1][0].decode(), self._memory
+        return Heard([fields[b"n"] for _, fields in rows], missed)
 
     def share(
         self, group: str, member: str, lanes: Sequence[Lane]
@@ -236,6 +272,15 @@ class RedisSource(RedisSide):
     def reports(self) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
         with translated(self._url):
             return all_reports(self._opened)
+
+
+def _is_whole(told: object) -> bool:
+    """Whether nothing was let go behind a position: by what comes before it and is still there; or,
+    of the beginning, by what is told of the stream (from Redis 7.0 on).
+    """
+    if isinstance(told, Mapping):
+        return bool(told.get("entries-added") == told["length"])
+    return isinstance(told, list) and bool(told)
 
 
 def _moment(position: str) -> int:

@@ -36,12 +36,13 @@ from upbit_stream.relay.joints import Joints
 from upbit_stream.relay.kept import Kept
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.reporting import Reporter
+from upbit_stream.relay.stats import RelayStats
 from upbit_stream.relay.taps import Taps, check_publishable
 from upbit_stream.stream import UpbitStream
 from upbit_stream.subscription import Subscription
 from upbit_stream.workers import Worker, numbered
 
-__all__ = ["Relay", "RelayStats"]
+__all__ = ["Relay"]
 
 _log = logging.getLogger("upbit_stream")
 
@@ -58,26 +59,6 @@ _TELL_EVERY = 1.0
 
 # Seconds between what nobody thought of and the next attempt.
 _AFTER_STUMBLING = 1.0
-
-
-class RelayStats(msgspec.Struct, frozen=True):
-    """A relay's counters at one moment."""
-
-    #: Events that the broker took.
-    published: int
-    #: Of those that it was sent: what it had already, from another relay or before a retry.
-    duplicates: int
-    #: Events that were dropped: by the buffer because the broker was away for too long, by a
-    #: subscription's queue before the relay had them, or because the relay ended.
-    dropped: int
-    #: Trades that were fetched over REST, because the broker had not got them.
-    backfilled: int
-    #: Events that wait for the broker at this moment, and trades that wait for those before them.
-    buffered: int
-    #: How often the broker was lost.
-    reconnects: int
-    #: Whether the broker is there.
-    connected: bool
 
 
 class Relay:
@@ -100,7 +81,8 @@ class Relay:
 
     ``sink`` is a broker's URL or a :class:`~upbit_stream.relay.brokers.Sink`. ``max_length``:
     entries that the broker keeps of each lane, about; ``max_age``: instead of it, for how many
-    seconds it keeps them. (Both for a URL.)
+    seconds it keeps them. (Both for a URL.) With ``tls://`` the stream's ``ssl_context`` counts,
+    with ``rediss://`` what the URL says, see :class:`~upbit_stream.relay.RelaySource`.
 
     It ends with :meth:`close`, with ``with``, or with the process; not with its stream.
     """
@@ -116,7 +98,12 @@ class Relay:
     ) -> None:
         require_queue_size(buffer)
         self._sink = (
-            open_sink(sink, max_length=max_length, max_age=max_age)
+            open_sink(
+                sink,
+                max_length=max_length,
+                max_age=max_age,
+                ssl_context=stream.config.ssl_context,
+            )
             if isinstance(sink, str)
             else sink
         )
@@ -344,12 +331,21 @@ class Relay:
         if self._unsent:
             self._send()
         if self._reporter.is_due:
-            now = time.monotonic()
-            waiting = [at for at in (self._buffer.oldest, self._joints.oldest) if at is not None]
-            self._reporter.report(self._sink, self.stats, min(waiting, default=None))
-            # Not in any round: in a quiet one nobody sees that the broker is away.
-            self._kept.forget_before(now)
+            self._report()
         self._reporter.send(self._sink)
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        # In this order, see `through`; `_unsent` is empty. At last what was dropped on the way.
+        through = self._reporter.through()
+        if (oldest := self._buffer.oldest) is not None:
+            through = min(through, oldest)
+        if not self._joints.whole:
+            through = 0
+        self._tell_each(self._buffer.losses())
+        self._reporter.report(self._sink, self.stats, through)
+        # Not in any round: in a quiet one nobody sees that the broker is away.
+        self._kept.forget_before(now)
 
     def _gather(self) -> None:
         """Have the next ones in ``_unsent``. What was taken is never lost when the broker is."""

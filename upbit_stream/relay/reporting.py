@@ -23,10 +23,10 @@ from upbit_stream.relay.notices import (
     read_reports,
     uncovered,
 )
+from upbit_stream.relay.stats import RelayStats
 from upbit_stream.relay.taps import Taps
 
 if TYPE_CHECKING:
-    from upbit_stream.relay.relay import RelayStats
     from upbit_stream.stream import UpbitStream
 
 __all__ = ["Reporter"]
@@ -63,6 +63,8 @@ class Reporter:
         self._whole_since = 0
         self._due_at = 0.0
         self._reported: tuple[float, int] = (time.monotonic(), 0)
+        # What :meth:`through` has told last.
+        self._through = 0
         # The lanes of which something had come by the last report.
         self._live: frozenset[Lane] = frozenset()
 
@@ -116,16 +118,33 @@ class Reporter:
         """Whether it is time to report."""
         return time.monotonic() >= self._due_at
 
-    def report(self, sink: Sink, stats: RelayStats, waits_since: int | None) -> None:
-        """Report, and see what the others report. The oldest event that waits for the broker was
-        received at ``waits_since`` (``time.time_ns()``; None: none waits).
+    def through(self) -> int:
+        """Up to when (``time.time_ns()``) all that was received has come to the buffer; 0: that is
+        not known. What another publisher has missed until then it does not tell, though this one
+        may be killed at any moment: so it must not be too late by a single event.
+
+        An event is received, may be held back until what was missed before it is fetched, comes
+        into a subscription's queue, from there (by way of other callbacks) into the buffer, and to
+        the broker. These are to be asked in this order: what has left one place before it was
+        looked at is seen in the next one, or has reached the broker.
+        """
+        now = time.time_ns()
+        # On its way from the socket to the queue it takes no time that counts: see `uncovered`.
+        leased = self._stream._engine.leased
+        if all(line.settled for connection in leased for line in connection.lines):
+            self._through = self._taps.through(now)
+        return self._through
+
+    def report(self, sink: Sink, stats: RelayStats, through: int) -> None:
+        """Report, and see what the others report. All that was received up to ``through``
+        (``time.time_ns()``) is at the broker, but for what :meth:`tell_gap` was told of.
         """
         now = time.monotonic()
         self._due_at = now + _REPORT_EVERY
-        told = read_reports(sink.report(self._name, self._write(now, stats, waits_since)))
+        told = read_reports(sink.report(self._name, self._write(now, stats, through)))
         self._judge(now, {name: one for name, one in told.items() if name != self._name})
 
-    def _write(self, now: float, stats: RelayStats, waits_since: int | None) -> bytes:
+    def _write(self, now: float, stats: RelayStats, through: int) -> bytes:
         health = self._stream.health()
         live = self._taps.live
         with self._lock:
@@ -138,9 +157,6 @@ class Reporter:
         whole = 0
         if connected and None not in since:
             whole = max(since_then, *(int(one.timestamp() * 1000) for one in since if one))
-        through = self._taps.through()
-        if waits_since is not None:
-            through = min(through, waits_since)
         moment, before = self._reported
         self._reported = now, stats.published
         report = PublisherReport(

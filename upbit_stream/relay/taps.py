@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from upbit_stream.config import OverflowPolicy
 from upbit_stream.delivery.channel import Channel
 from upbit_stream.errors import SubscriptionError
-from upbit_stream.relay.buffer import Buffer
+from upbit_stream.relay.buffer import Buffer, received_from
 from upbit_stream.relay.lanes import Lane, check_relayable, lanes_of
 from upbit_stream.subscription import Subscription
 
@@ -34,12 +33,14 @@ class _Tap:
     def __init__(self, channel: Channel[Any], buffer: Buffer) -> None:
         self.channel = channel
         self._buffer = buffer
-        # When the newest one that came here was received. The dispatch thread's.
-        self._newest = 0
+        # The one that came here last. Written by the dispatch thread.
+        self._last: Any = None
+        # What :meth:`through` has told; its caller's.
+        self._through = 0
 
     def __call__(self, event: Any) -> None:
         self._buffer.put(event)
-        self._newest = event.received_at
+        self._last = event
 
     def miss(self, events: Sequence[Any]) -> None:
         """The queue has dropped these."""
@@ -48,8 +49,17 @@ class _Tap:
             self._buffer.miss(events, self.channel.overflow)
 
     def through(self, now: int) -> int:
-        """Up to when (``time.time_ns()``) all that was received has come here."""
-        return self._newest if self.channel.stats.queued else now
+        """Up to when (``time.time_ns()``) all that was received has come here; ``now`` at best,
+        which was before this was called. What was true once remains so.
+        """
+        # In this order: what is queued no more may still be in a callback before this one, or on
+        # its way to it; when the thread waits for the next one after that, it has come here.
+        channel, last = self.channel, self._last
+        if not channel.stats.queued and channel.idle:
+            self._through = max(self._through, now)
+        elif last is not None:
+            self._through = max(self._through, received_from(last))
+        return self._through
 
     def remove(self) -> None:
         """Be called no more."""
@@ -114,7 +124,8 @@ class Taps:
             if tap.channel.latest_of(lane.code) is not None
         )
 
-    def through(self) -> int:
-        """Up to when (``time.time_ns()``) all that was received has come to the buffer."""
-        now = time.time_ns()
+    def through(self, now: int) -> int:
+        """Up to when (``time.time_ns()``) all that was received has come to the buffer; ``now`` at
+        best, which was before this was called. For one thread.
+        """
         return min((tap.through(now) for tap in self._taps), default=now)
