@@ -189,9 +189,15 @@ def _batches(events: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 class _Clock:
-    """Time and processor time since it was made."""
+    """Time and processor time since it was made, or begun anew."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """From now on: who consumes begins with the first event that comes, so that neither side's
+        imports, connecting and subscribing count.
+        """
         self._cpu, self._begun = time.process_time(), time.perf_counter()
 
     def done(self, events: int) -> Done:
@@ -260,18 +266,23 @@ def _consume(job: Job) -> Done:
     """What is there already, to a callback that counts."""
     done = threading.Event()
     seen = itertools.count(1)
+    clock = _Clock()
+    found: list[Done] = []
 
     def count(_: Event) -> None:
-        if next(seen) == job.events:
+        number = next(seen)
+        if number == 1:
+            clock.begin()
+        elif number == job.events:
+            found.append(clock.done(job.events))
             done.set()
 
     source = RelaySource(url=job.url, since=_LONG_AGO)
     config = StreamConfig(queue_size=job.events)
-    clock = _Clock()
     with UpbitStream(source=source, config=config, pool=ConnectionPool()) as stream:
         getattr(stream, job.kind)(codes(_CODES), callback=count)
         assert done.wait(_DEADLINE)
-        return clock.done(job.events)
+    return found[0]
 
 
 def _consume_bare(job: Job) -> Done:
@@ -302,14 +313,17 @@ async def _consume_bare_nats(job: Job, decode: Callable[[bytes], object]) -> Don
     left = job.events
     done = asyncio.Event()
 
+    clock = _Clock()
+
     async def take(message: Any) -> None:
         nonlocal left
+        if left == job.events:
+            clock.begin()
         decode(message.data)
         left -= 1
         if not left:
             done.set()
 
-    clock = _Clock()
     for code in codes(_CODES):
         await client.jetstream().subscribe(
             f"upbit.{job.kind}.{code}", stream="UPBIT", cb=take, ordered_consumer=True
