@@ -263,6 +263,13 @@ def trade(id_: int) -> Trade:
     return Trade(type="trade", code="KRW-BTC", sequential_id=id_, trade_timestamp=id_, timestamp=1)
 
 
+def test_the_oldest_one_that_waits_is_found_behind_younger_ones() -> None:
+    buffer = Buffer(10)
+    for moment in (3, 1, 2):
+        buffer.put(Trade(type="trade", code="KRW-BTC", received_at=moment))
+    assert buffer.oldest == 1
+
+
 def test_a_buffer_after_a_fork_is_free() -> None:
     buffer = Buffer(10)
     buffer.put(trade(1))

@@ -189,10 +189,11 @@ def test_a_server_that_gives_little_at_a_time(tmp_path: Path) -> None:
     settings = tmp_path / "little.conf"
     settings.write_text("jetstream { limits { max_request_batch: 100 } }\n")
     with NatsServer("-c", str(settings)) as server, Press(server) as press:
-        made = press.print(500)
-        with Taker(server.url, BTC) as taker:
-            eventually(lambda: taker.read() and len(taker.ids) == 500)
-        assert taker.ids == made
+        made = press.print(500, _CODES)
+        lanes = [Lane("trade", code) for code in _CODES]
+        with Taker(server.url, *lanes) as taker:
+            eventually(lambda: taker.read() and len(taker.ids) == 1000)
+        assert sorted(taker.ids) == sorted([*made, *made])
 
 
 def test_one_who_may_not_ask_is_told(tmp_path: Path) -> None:

@@ -309,3 +309,25 @@ def test_a_report_says_what_it_carries_and_since_when(
         sim.reset()
         eventually(lambda: told().whole_since == 0)
         sim.accept()
+
+
+def test_a_subscription_that_was_closed_holds_up_no_report(
+    sim: Simulator, stream: UpbitStream, redis_server: RedisServer
+) -> None:
+    with (
+        Relay(stream, redis_server.url) as relay,
+        closing(open_sink(redis_server.url)) as sink,
+    ):
+        sink.open()
+
+        def told() -> PublisherReport:
+            reports = notices.read_reports(sink.report("me", b"{}"))
+            return reports.get(relay.name) or report(0, 0)
+
+        stays, goes = stream.trade("KRW-BTC"), stream.trade("KRW-ETH")
+        relay.publish(stays, goes)
+        eventually(lambda: relay.stats.published == 2)
+        goes.close()
+        eventually(lambda: told().carries == {"trade": frozenset({"KRW-BTC"})})
+        closed_at = time.time_ns() // 1_000_000
+        eventually(lambda: told().whole_until > closed_at)

@@ -12,7 +12,7 @@ import trustme
 from tests.conftest import eventually
 from tests.relay.servers import Broker, NatsServer, RedisServer, needs_nats, needs_redis
 from upbit_stream import ConnectionPool, StreamConfig, Trade, UpbitStream
-from upbit_stream.relay import Relay, RelaySource
+from upbit_stream.relay import Relay
 from upbit_stream.simulator import Simulator
 
 
@@ -99,12 +99,11 @@ def test_redis_is_reached_with_the_certificates_in_its_url(
         check(sim, server, config)
 
 
-def test_a_context_that_redis_would_not_take_is_refused() -> None:
-    config = StreamConfig(ssl_context=ssl.create_default_context())
-    with pytest.raises(ValueError, match=r"redis-py takes none; .*\?ssl_ca_certs=/path/ca.pem"):
-        UpbitStream(source=RelaySource(url="rediss://:secret@127.0.0.1:1"), config=config)
-    # Where there is no TLS, it is for REST alone.
-    UpbitStream(source="redis://127.0.0.1:1", config=config).close()
+def test_a_context_that_redis_would_not_take_is_for_rest_alone(
+    sim: Simulator, config: StreamConfig, files: Path
+) -> None:
+    with SecureRedis(files) as server:
+        check(sim, server, replace(config, ssl_context=ssl.create_default_context()))
 
 
 def test_other_options_in_the_url_are_refused() -> None:

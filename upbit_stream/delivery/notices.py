@@ -101,7 +101,7 @@ class NoticeBoard:
                 "an on_%s handler does not return; give its waits a time limit. It was not "
                 "told: %s",
                 kind.value,
-                notice,
+                str(notice).partition("\n")[0],
             )
 
     def handlers(self, kind: NoticeKind) -> tuple[Handler, ...]:

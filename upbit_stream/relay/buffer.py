@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -183,10 +184,9 @@ class Buffer:
         with self._lock:
             if self._holed:
                 return 0
-            return min(
-                (received_from(events[0]) for events in self._events.values() if events),
-                default=None,
-            )
+            # Of all of them: what was fetched or held back comes behind younger ones.
+            waiting = chain.from_iterable(self._events.values())
+            return min(map(received_from, waiting), default=None)
 
     def __len__(self) -> int:
         with self._lock:

@@ -22,8 +22,8 @@ _LATE = 2_000
 _KEEPS_NO_MORE = "the broker keeps no more; what came before was not read in time"
 _BEGINS_LATER = "the broker came back without its memory, and what is sent again begins later"
 _KEEPS_LESS = (
-    "the broker came back without its memory, and keeps less than what was sent again; let it keep "
-    "more than comes in a minute (max_length)"
+    "the broker came back without its memory, and keeps less than what was sent again, so a part "
+    "may be missing; let it keep more than comes in a minute (max_length, max_age)"
 )
 
 

@@ -221,7 +221,9 @@ class NatsLink:
             try:
                 return future.result(max(0.0, min(left, LOOK_AROUND)))
             except (FutureTimeoutError, asyncio.TimeoutError):
-                if future.done() or left <= 0:
+                if future.done():
+                    return future.result()  # it came at this moment, or raises that itself
+                if left <= 0:
                     raise
                 if self.client is not None and self.client.is_closed:
                     raise BrokerUnavailable(_LOST.format(public_url(self._url))) from None
@@ -284,7 +286,7 @@ class NatsLink:
         if config.max_age or (config.max_msgs or -1) > 0 or (config.max_bytes or -1) > 0:
             return set(lanes)  # it may have been anything
         kept, counts = config.max_msgs_per_subject, state.subjects or {}
-        return {lane for lane in lanes if counts.get(subject_of(lane), 0) >= kept}
+        return {lane for lane in lanes if 0 < kept <= counts.get(subject_of(lane), 0)}
 
     async def end(self) -> int:
         """The sequence of the newest message of the stream; 0 of an empty one."""

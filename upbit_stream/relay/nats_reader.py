@@ -231,8 +231,9 @@ class NatsReader:
             return
         self._lose(reading)
         why = " ".join((message.headers or {}).values())
-        if (allowed := _ALLOWED.search(why)) is not None and int(allowed[1]) < self._most:
-            self._most = int(allowed[1])
+        asked_for = reading.asked - reading.before
+        if (allowed := _ALLOWED.search(why)) is not None and int(allowed[1]) < asked_for:
+            self._most = min(self._most, int(allowed[1]))
         elif not reading.number:
             # It would be the same again, and again.
             raise BrokerUnavailable(

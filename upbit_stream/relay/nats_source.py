@@ -105,7 +105,6 @@ class NatsSource:
             "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
             "opt_start_seq": self._notices_after + 1,
         }
-        self._notices_of = self._stream
         await self._link.jetstream.subscribe(
             NOTICES,
             stream=STREAM,
@@ -119,6 +118,7 @@ class NatsSource:
                 **start,
             ),
         )
+        self._notices_of = self._stream
 
     # Groups.
 

@@ -21,7 +21,7 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
     ``nats://[user:password@]host:port``, ``tls://`` with TLS. With ``tls://`` the stream's
     ``ssl_context`` counts. For ``rediss://`` name what certificates there are in the URL, as
     redis-py has it: ``rediss://host:6380?ssl_ca_certs=/path/ca.pem``, ``ssl_certfile=…``,
-    ``ssl_keyfile=…``.
+    ``ssl_keyfile=…``; the stream's context is for REST alone then.
 
     Without more the stream begins now: with the newest event of each code as its snapshot.
     ``since`` (an aware datetime): with the first event that the broker has of that time; so does
@@ -69,12 +69,6 @@ class RelaySource(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_settings(place: RelaySource, config: StreamConfig) -> None:
     """``ValueError`` for what would do nothing with a broker as source."""
-    if config.ssl_context is not None and check_url(place.url) == "rediss":
-        raise ValueError(
-            f"ssl_context=… with source={public_url(place.url)!r}: redis-py takes none; leave it "
-            "out, and name the certificates in the URL, as in rediss://host:6380?"
-            "ssl_ca_certs=/path/ca.pem (and ssl_certfile=…, ssl_keyfile=… for your own)"
-        )
     if config.redundancy != 1:
         raise ValueError(
             f"redundancy={config.redundancy} with source=…: a stream that reads from a broker has "

@@ -51,7 +51,7 @@ class Progress:
         waiting = []
         for batch in self._batches:
             left = [one for one, mark in batch.marks if not _is_through(one, mark)]
-            if any(not _is_over(one) for one in left):
+            if any(not is_over(one) for one in left):
                 waiting.append(batch)
             elif left:
                 self._give_up(batch.positions, left)
@@ -106,7 +106,7 @@ def _is_through(channel: AnyChannel, mark: int) -> bool:
     return stats.delivered + stats.dropped - running >= mark
 
 
-def _is_over(channel: AnyChannel) -> bool:
+def is_over(channel: AnyChannel) -> bool:
     """Whether nothing more will be delivered of it."""
     worker = channel.worker
     return channel.ended and (worker is None or not worker.alive)

@@ -61,6 +61,7 @@ class Reporter:
         self._doubted: deque[tuple[float, Gap]] = deque()
         # Since when (milliseconds since the epoch) nothing is missing, the connection aside.
         self._whole_since = 0
+        # Written by two threads: at worst a report comes two seconds late.
         self._due_at = 0.0
         self._reported: tuple[float, int] = (time.monotonic(), 0)
         # What :meth:`through` has told last.

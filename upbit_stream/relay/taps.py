@@ -11,6 +11,7 @@ from upbit_stream.delivery.channel import Channel
 from upbit_stream.errors import SubscriptionError
 from upbit_stream.relay.buffer import Buffer, received_from
 from upbit_stream.relay.lanes import Lane, check_relayable, lanes_of
+from upbit_stream.relay.progress import is_over
 from upbit_stream.subscription import Subscription
 
 __all__ = ["Taps", "check_publishable"]
@@ -93,10 +94,18 @@ class Taps:
         try:
             channel.add_callback(tap)
         except BaseException:
-            with self._lock:
-                self._taps = tuple(one for one in self._taps if one is not tap)
-            tap.remove()
+            self._drop((tap,))
             raise
+        with self._lock:
+            ended = self._ended  # meanwhile
+        if ended:
+            tap.remove()
+
+    def _drop(self, taps: Sequence[_Tap]) -> None:
+        with self._lock:
+            self._taps = tuple(one for one in self._taps if one not in taps)
+        for tap in taps:
+            tap.remove()
 
     def remove(self) -> None:
         """Leave them all, and take no more."""
@@ -110,16 +119,20 @@ class Taps:
         self._lock, self._taps = threading.Lock(), ()
 
     @property
+    def _present(self) -> list[_Tap]:
+        return [tap for tap in self._taps if not tap.channel.ended]
+
+    @property
     def lanes(self) -> frozenset[Lane]:
         """What is subscribed at this moment."""
-        return frozenset(lane for tap in self._taps for lane in lanes_of(tap.channel.demand))
+        return frozenset(lane for tap in self._present for lane in lanes_of(tap.channel.demand))
 
     @property
     def live(self) -> frozenset[Lane]:
         """The lanes of which something has come."""
         return frozenset(
             lane
-            for tap in self._taps
+            for tap in self._present
             for lane in lanes_of(tap.channel.demand)
             if tap.channel.latest_of(lane.code) is not None
         )
@@ -128,4 +141,7 @@ class Taps:
         """Up to when (``time.time_ns()``) all that was received has come to the buffer; ``now`` at
         best, which was before this was called. For one thread.
         """
+        # An ended one of which all is delivered would stand still for ever.
+        if over := [tap for tap in self._taps if is_over(tap.channel)]:
+            self._drop(over)
         return min((tap.through(now) for tap in self._taps), default=now)
