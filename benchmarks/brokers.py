@@ -57,7 +57,8 @@ _DEADLINE = 300.0
 
 Kind = Literal["trade", "orderbook"]
 What = Literal[
-    "publish", "publish bare", "consume", "consume bare", "consume bare, decoded", "latency"
+    "publish", "publish bare", "publish bare, encoded",
+    "consume", "consume bare", "consume bare, decoded", "latency",
 ]  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def measure(rounds: int, events: int, report: Report) -> None:
             for pair in (
                 ("publish", "consume", "consume bare, decoded"),
                 ("publish bare", "consume bare"),
+                ("publish bare, encoded",),
             ):
                 with BROKERS[broker]() as server:
                     for what in pair:
@@ -125,6 +127,7 @@ def _tell(
 ) -> None:
     rates = {what: [one.per_second for one in some] for what, some in done.items()}
     for what, bare in (
+        ("publish", "publish bare, encoded"),
         ("publish", "publish bare"),
         ("consume", "consume bare, decoded"),
         ("consume", "consume bare"),
@@ -221,24 +224,30 @@ def _publish(job: Job) -> Done:
 
 
 def _publish_bare(job: Job) -> Done:
-    """Payloads that are written already, sent by the client's own means, as many at a time."""
+    """The same payloads by the client's own means, as many at a time: written already, or made of
+    the events on the way.
+    """
     writer = EntryWriter()
-    entries = [writer.write(event) for event in _events(job)]
+    entries = [(event, writer.write(event)) for event in _events(job)]
+    encode = msgspec.msgpack.Encoder().encode if job.what.endswith("encoded") else _ignore
     if job.broker == "nats":
-        return asyncio.run(_publish_bare_nats(job, entries))
+        return asyncio.run(_publish_bare_nats(job, entries, encode))
     import redis
 
     client = redis.Redis.from_url(job.url)
     clock = _Clock()
     for some in _batches(entries):
         pipeline = client.pipeline(transaction=False)
-        for entry in some:
+        for event, entry in some:
+            encode(event)
             pipeline.xadd(key_of(entry.lane), {"e": entry.payload}, maxlen=_KEPT)
         pipeline.execute()
     return clock.done(job.events)
 
 
-async def _publish_bare_nats(job: Job, entries: Sequence[Any]) -> Done:
+async def _publish_bare_nats(
+    job: Job, entries: Sequence[Any], encode: Callable[[Any], object]
+) -> Done:
     import nats
 
     client = await nats.connect(job.url)
@@ -248,14 +257,15 @@ async def _publish_bare_nats(job: Job, entries: Sequence[Any]) -> Done:
     )
     clock = _Clock()
     for some in _batches(entries):
-        acks = [
-            await jetstream.publish_async(
+        acks = []
+        for event, entry in some:
+            encode(event)
+            sent = await jetstream.publish_async(
                 f"upbit.{entry.lane.type}.{entry.lane.code}",
                 entry.payload,
                 headers={"Nats-Msg-Id": f"{entry.lane.code}{entry.order}{entry.mark}"},
             )
-            for entry in some
-        ]
+            acks.append(sent)
         await asyncio.gather(*acks)
     done = clock.done(job.events)
     await client.close()
@@ -334,7 +344,7 @@ async def _consume_bare_nats(job: Job, decode: Callable[[bytes], object]) -> Don
     return found
 
 
-def _ignore(_: bytes) -> None:
+def _ignore(_: object) -> None:
     """What is thrown away."""
 
 
@@ -372,6 +382,7 @@ if __name__ == "__main__":
     _JOBS: dict[str, Callable[[Job], Done]] = {
         "publish": _publish,
         "publish bare": _publish_bare,
+        "publish bare, encoded": _publish_bare,
         "consume": _consume,
         "consume bare": _consume_bare,
         "consume bare, decoded": _consume_bare,

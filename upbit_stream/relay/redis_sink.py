@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from upbit_stream.relay.entries import ORDER_DIGITS, Entry
@@ -21,8 +21,10 @@ __all__ = ["RedisSink"]
 # Ids of trades that are remembered for each lane: so many at least, twice as many at most.
 _REMEMBERED = 2048
 
-# Entries in one call of the script, which holds up everyone else of that Redis.
+# Entries in one call of the script, which holds up everyone else of that Redis; and bytes of them
+# after which another call begins, so that Redis has something to do while the rest is on its way.
 _AT_ONCE = 500
+_BYTES = 128 * 1024
 
 _NOTICES_KEPT = 1000
 
@@ -179,8 +181,8 @@ class RedisSink(RedisSide):
         with translated(self._url):
             client = self._opened
             pipeline = client.pipeline(transaction=False)
-            for begin in range(0, len(entries), _AT_ONCE):
-                self._call(pipeline, entries[begin : begin + _AT_ONCE])
+            for part in _parts(entries):
+                self._call(pipeline, part)
             return sum(pipeline.execute())
 
     def _call(self, pipeline: Any, entries: Sequence[Entry]) -> None:
@@ -238,3 +240,17 @@ class RedisSink(RedisSide):
     def tell(self, notice: bytes) -> None:
         with translated(self._url):
             self._opened.xadd(NOTICES, {"n": notice}, maxlen=_NOTICES_KEPT)
+
+
+def _parts(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """What goes into one call each."""
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        part.append(entry)
+        size += len(entry.payload)
+        if size >= _BYTES or len(part) >= _AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
