@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timezone
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from nats.aio.client import Client
 
 from tests.conftest import GatedCallback, eventually
 from tests.relay.desk import Press, ids
@@ -24,9 +26,22 @@ from upbit_stream.relay import RelaySource
 from upbit_stream.relay.brokers import BrokerRefused, BrokerUnavailable, open_sink
 from upbit_stream.relay.entries import Entry, EntryReader
 from upbit_stream.relay.lanes import Lane
+from upbit_stream.relay.nats_client import BulkClient
 from upbit_stream.relay.nats_source import NatsSource
 
 pytestmark = needs_nats
+
+
+@pytest.fixture(params=["short cut", "as everyone"], autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nats-py as it is known, and as it may be one day."""
+    monkeypatch.setattr(BulkClient, "is_known", request.param == "short cut")
+
+
+def test_nats_py_is_as_it_is_known() -> None:
+    known = ["self", "sid", "subject", "reply", "data", "headers"]
+    assert list(inspect.signature(Client._process_msg).parameters) == known
+
 
 _CODES = ("KRW-BTC", "KRW-ETH")
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)

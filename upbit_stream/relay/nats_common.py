@@ -128,7 +128,7 @@ class NatsLink:
         running.wait(_CONNECT)
 
     async def _connect(self, retention: dict[str, Any]) -> str:
-        from nats.aio.client import Client
+        from upbit_stream.relay.nats_client import BulkClient
 
         async def note(error: Exception) -> None:
             """It is raised where it matters, but of some the client does not say why."""
@@ -136,7 +136,7 @@ class NatsLink:
 
         self._why = None
         # Known before it is connected: what fails half way must be closed, too.
-        self.client = Client()
+        self.client = BulkClient()
         await self.client.connect(
             self._url,
             connect_timeout=int(_CONNECT),

@@ -52,15 +52,26 @@ _ALLOWED = re.compile(r"MaxRequestBatch of (\d+)")
 _ASK = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}."
 
 
+class _Message(NamedTuple):
+    """What came."""
+
+    #: The lane's, or of a status the consumer's.
+    subject: bytes
+    #: What is said of it, see :func:`_counts`; empty: it is a status.
+    reply: bytes
+    payload: bytes
+    status: str = ""
+
+
 class _Counts(NamedTuple):
     """What the server says of a message."""
 
-    consumer: str
+    consumer: bytes
     #: Its number for this consumer.
     number: int
     #: Its sequence in the stream, and when it came (nanoseconds).
-    sequence: str
-    came: str
+    sequence: bytes
+    came: bytes
     #: How many of its lane are behind it.
     behind: int
 
@@ -79,7 +90,7 @@ class _Reading:
         #: How far it was read.
         self.position = position
         #: The name of its consumer.
-        self.consumer = ""
+        self.consumer = b""
         #: Numbers of messages: of the last one that was read, the last one that was asked for, and
         #: the last one before it was asked for these.
         self.number = self.asked = self.before = 0
@@ -100,10 +111,10 @@ class NatsReader:
         self._stream = ""
         self._inbox = ""
         # What came, in the order in which it came, and when.
-        self._received: SimpleQueue[tuple[float, list[Any]]] = SimpleQueue()
+        self._received: SimpleQueue[tuple[float, list[_Message]]] = SimpleQueue()
         # By their lanes, and by their consumers' names.
         self._readings: dict[Lane, _Reading] = {}
-        self._consumers: dict[str, _Reading] = {}
+        self._consumers: dict[bytes, _Reading] = {}
         # How far each was read.
         self._places: dict[Lane, str] = {}
         # What is to be begun anew, behind what was read of it by then.
@@ -127,23 +138,28 @@ class NatsReader:
     async def _listen(self) -> None:
         client, received = self._link.client, self._received
         loop = asyncio.get_running_loop()
-        coming: list[Any] = []
+        coming: list[_Message] = []
         self._inbox = client.new_inbox()
 
         def hand_over() -> None:
             received.put((time.monotonic(), coming.copy()))
             coming.clear()
 
-        async def take(message: Any) -> None:
+        def take(subject: bytes, reply: bytes, payload: bytes, status: str = "") -> None:
             # Together with what came with it: to wake a thread for each takes as long as all the
             # rest.
             if not coming:
                 loop.call_soon(hand_over)
-            coming.append(message)
+            coming.append(_Message(subject, reply, payload, status))
 
-        await client.subscribe(
-            f"{self._inbox}.*", cb=take, pending_msgs_limit=-1, pending_bytes_limit=-1
+        async def take_one(message: Any) -> None:
+            status = " ".join((message.headers or {}).values())
+            take(message.subject.encode(), message.reply.encode(), message.data, status)
+
+        subscription = await client.subscribe(
+            f"{self._inbox}.*", cb=take_one, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
+        client.take_all(subscription, take)
 
     def read(self, positions: Mapping[Lane, str], timeout: float) -> Sequence[Passage]:
         """See :meth:`~upbit_stream.relay.brokers.Source.read`."""
@@ -163,9 +179,9 @@ class NatsReader:
             self._ask_for_more((one.lane for one in passages), now, now - since < _FRESH)
         return passages
 
-    def _by_subjects(self, timeout: float) -> tuple[float, Iterable[list[Any]]]:
+    def _by_subjects(self, timeout: float) -> tuple[float, Iterable[list[_Message]]]:
         """What is there, or comes within ``timeout`` seconds; and since when it is there."""
-        found: dict[str, list[Any]] = {}
+        found: dict[bytes, list[_Message]] = {}
         count, since = 0, float("-inf")
         with suppress(Empty):
             since, messages = self._received.get(timeout=max(0.0, timeout))
@@ -178,7 +194,7 @@ class NatsReader:
                 _, messages = self._received.get_nowait()
         return since, found.values()
 
-    def _passage(self, messages: Sequence[Any]) -> Passage | None:
+    def _passage(self, messages: Sequence[_Message]) -> Passage | None:
         """What came on one subject."""
         usual = self._usual(messages)
         reading, last, payloads = self._sift(messages) if usual is None else usual
@@ -186,10 +202,11 @@ class NatsReader:
             return None
         missed_since = self._missed_since(reading)
         reading.number, reading.behind = last.number, last.behind
-        reading.position = f"{last.sequence}@{last.came[:-6]}@{self._stream}"
+        moment = last.came[:-6].decode()
+        reading.position = f"{last.sequence.decode()}@{moment}@{self._stream}"
         return Passage(reading.lane, payloads, reading.position, missed_since)
 
-    def _usual(self, messages: Sequence[Any]) -> tuple[_Reading, _Counts, list[bytes]] | None:
+    def _usual(self, messages: Sequence[_Message]) -> tuple[_Reading, _Counts, list[bytes]] | None:
         """All of it, where the first and the last one say that it is what was asked for."""
         if not messages[0].reply or not messages[-1].reply:
             return None
@@ -202,9 +219,11 @@ class NatsReader:
             or last.number - first.number != len(messages) - 1
         ):
             return None
-        return reading, last, [message.data for message in messages]
+        return reading, last, [message.payload for message in messages]
 
-    def _sift(self, messages: Iterable[Any]) -> tuple[_Reading | None, _Counts | None, list[bytes]]:
+    def _sift(
+        self, messages: Iterable[_Message]
+    ) -> tuple[_Reading | None, _Counts | None, list[bytes]]:
         """What of it was asked for."""
         reading, last = None, None
         payloads: list[bytes] = []
@@ -221,16 +240,16 @@ class NatsReader:
                 self._lose(its)
                 continue
             reading, last = its, counts
-            payloads.append(message.data)
+            payloads.append(message.payload)
         return reading, last, payloads
 
-    def _refuse(self, message: Any) -> None:
+    def _refuse(self, message: _Message) -> None:
         """The server says of a consumer why nothing comes any more."""
-        reading = self._consumers.get(message.subject.rpartition(".")[2])
+        reading = self._consumers.get(message.subject.rpartition(b".")[2])
         if reading is None:
             return
         self._lose(reading)
-        why = " ".join((message.headers or {}).values())
+        why = message.status
         asked_for = reading.asked - reading.before
         if (allowed := _ALLOWED.search(why)) is not None and int(allowed[1]) < asked_for:
             self._most = min(self._most, int(allowed[1]))
@@ -267,7 +286,7 @@ class NatsReader:
         reading.before, reading.asked = reading.number, reading.number + window
         reading.asked_at = now
         place = reading.position if doubted else None
-        asking = self._request(reading.consumer, window, reading.lane, place)
+        asking = self._request(reading.consumer.decode(), window, reading.lane, place)
         reading.is_holed = self._link.begin(asking)
 
     async def _request(self, consumer: str, window: int, lane: Lane, place: str | None) -> bool:
@@ -291,7 +310,7 @@ class NatsReader:
         ]
         if not silent:
             return
-        there = self._link.call(self._are_there([one.consumer for one in silent]))
+        there = self._link.call(self._are_there([one.consumer.decode() for one in silent]))
         for reading, is_there in zip(silent, there, strict=True):
             if reading.is_holed is not None:
                 self._link.wait(reading.is_holed)  # it has been asked, that is
@@ -328,7 +347,7 @@ class NatsReader:
             for lane, position in positions.items()
             if lane not in self._readings
         ]
-        self._link.call(self._change([one.consumer for one in gone], fresh))
+        self._link.call(self._change([one.consumer.decode() for one in gone], fresh))
         for reading in fresh:
             self._readings[reading.lane] = self._consumers[reading.consumer] = reading
         now = time.monotonic()
@@ -363,7 +382,7 @@ class NatsReader:
                 **self._start(reading.position),
             ),
         )
-        reading.consumer = told.name
+        reading.consumer = told.name.encode()
 
     def _start(self, position: str) -> dict[str, Any]:
         from nats.js.api import DeliverPolicy
@@ -418,8 +437,8 @@ def parts(position: str) -> tuple[int, int, str]:
     return int(sequence or 0), int(moment or 0), stream
 
 
-def _counts(reply: str) -> _Counts:
-    tokens = reply.split(".")
+def _counts(reply: bytes) -> _Counts:
+    tokens = reply.split(b".")
     # $JS.ACK, (domain and account, in newer ones), stream, consumer, deliveries, sequence, number,
     # time, pending, (and one more, in newer ones).
     first = 3 if len(tokens) == 9 else 5
