@@ -149,6 +149,8 @@ def test_a_broker_that_is_too_slow_is_told_of_and_misses_no_trade(
         sim.burst(10, ["KRW-BTC"])
         while not relay.stats.dropped:
             sim.burst(100, ["KRW-BTC"])
+            # All of it is with the relay, before it is looked whether that was too much.
+            eventually(lambda: stream.stats.queued == 0)
             assert relay.stats.buffered <= BUFFER + 500 + BUFFER
         eventually(lambda: drops)
         wire.delay = 0.0
