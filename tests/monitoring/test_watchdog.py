@@ -39,7 +39,9 @@ def shoot(victim: threading.Thread) -> None:
 
 # A shot may strike where the source lines of a traceback are read, between the opening of a file
 # and its closing; nothing but a shot does.
-struck = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+struck = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 def kill_io(stream: UpbitStream, sim: Simulator) -> None:

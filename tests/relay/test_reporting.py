@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from tests.relay.looking import Listener
 from tests.relay.servers import Broker, RedisServer, needs_redis
 from upbit_stream import Gap, StreamConfig, UpbitStream
 from upbit_stream.relay import notices, reporting
-from upbit_stream.relay.brokers import open_sink
+from upbit_stream.relay.brokers import Sink, open_sink
 from upbit_stream.relay.lanes import Lane
 from upbit_stream.relay.notices import PublisherReport, by_type, uncovered
 from upbit_stream.relay.relay import Relay
@@ -281,6 +282,12 @@ def test_what_is_held_back_while_older_ones_are_fetched_is_not_reported_as_sent(
 
 
 @needs_redis
+def report_of(relay: Relay, sink: Sink) -> PublisherReport:
+    """The last one of that relay."""
+    reports = notices.read_reports(sink.report("me", b"{}"))
+    return reports.get(relay.name) or report(0, 0)
+
+
 def test_a_report_says_what_it_carries_and_since_when(
     sim: Simulator, stream: UpbitStream, redis_server: RedisServer
 ) -> None:
@@ -290,10 +297,7 @@ def test_a_report_says_what_it_carries_and_since_when(
     ):
         sink.open()
 
-        def told() -> PublisherReport:
-            reports = notices.read_reports(sink.report("me", b"{}"))
-            return reports.get(relay.name) or report(0, 0)
-
+        told = partial(report_of, relay, sink)
         subscription = stream.ticker("KRW-BTC")
         relay.publish(subscription)
         eventually(lambda: told().carries == {"ticker": frozenset({"KRW-BTC"})})
@@ -320,10 +324,7 @@ def test_a_subscription_that_was_closed_holds_up_no_report(
     ):
         sink.open()
 
-        def told() -> PublisherReport:
-            reports = notices.read_reports(sink.report("me", b"{}"))
-            return reports.get(relay.name) or report(0, 0)
-
+        told = partial(report_of, relay, sink)
         stays, goes = stream.trade("KRW-BTC"), stream.trade("KRW-ETH")
         relay.publish(stays, goes)
         eventually(lambda: relay.stats.published == 2)

@@ -23,7 +23,6 @@ class NatsSource:
     """Reads lanes that are subjects."""
 
     def __init__(self, url: str, ssl_context: SSLContext | None = None) -> None:
-        self._url = url
         self._link = NatsLink(url, ssl_context)
         self._reader = NatsReader(self._link)
         self._groups = NatsGroups(self._link)
